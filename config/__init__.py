@@ -1,0 +1,1 @@
+"""Typed platform configuration and the catalogue."""

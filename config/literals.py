@@ -1,0 +1,86 @@
+"""Closed sets, ports and names that several parts must agree on. Changing one here changes it everywhere."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Role(StrEnum):
+    """What a node does; a node with both roles is combined (KIP-500)."""
+
+    BROKER = "broker"
+    CONTROLLER = "controller"
+
+
+class Compression(StrEnum):
+    """``compression.type`` of a topic."""
+
+    PRODUCER = "producer"
+    NONE = "uncompressed"
+    GZIP = "gzip"
+    SNAPPY = "snappy"
+    LZ4 = "lz4"
+    ZSTD = "zstd"
+
+
+class CleanupPolicy(StrEnum):
+    """``cleanup.policy`` of a topic."""
+
+    DELETE = "delete"
+    COMPACT = "compact"
+    COMPACT_DELETE = "compact,delete"
+
+
+class ScramMechanism(StrEnum):
+    """SASL mechanism of the password listeners (RFC 5802, RFC 7677)."""
+
+    SCRAM_SHA_256 = "SCRAM-SHA-256"
+    SCRAM_SHA_512 = "SCRAM-SHA-512"
+
+
+class ExternalAccess(StrEnum):
+    """How clients outside Kubernetes reach the brokers."""
+
+    NONE = "none"
+    NODE_PORT = "node-port"
+    LOAD_BALANCER = "load-balancer"
+
+
+class Listener(StrEnum):
+    """Listener names as they stand in ``listeners`` of server.properties."""
+
+    CONTROLLER = "CONTROLLER"
+    REPLICATION = "REPLICATION"
+    INTERNAL = "INTERNAL"
+    MTLS = "MTLS"
+    EXTERNAL = "EXTERNAL"
+    EXTERNALMTLS = "EXTERNALMTLS"
+
+
+PORTS: Final[dict[Listener, int]] = {
+    Listener.CONTROLLER: 9090,
+    Listener.REPLICATION: 9091,
+    Listener.INTERNAL: 9092,
+    Listener.MTLS: 9093,
+    Listener.EXTERNAL: 9094,
+    Listener.EXTERNALMTLS: 9095,
+}
+"""Container port of each listener. 9092 is the platform document's ``kafka-service:9092``."""
+
+READINESS_PORT: Final = 9404
+"""Port of the readiness agent's HTTP ``/ready`` and ``/live`` in each Kafka pod."""
+
+PROJECT: Final = "kafka-platform"
+"""Pulumi project, configuration namespace and first part of every component's type token."""
+
+ADMIN_USER: Final = "admin"
+"""Super user of the platform itself; its credential is written when the disks are formatted."""
+NODE_PRINCIPAL: Final = "kafka-node"
+"""Principal every broker and controller has towards the others: the CN of its certificate."""
+RESERVED_USERS: Final = frozenset({ADMIN_USER, NODE_PRINCIPAL, "ANONYMOUS"})
+"""Names no service may have: they are super users, or Kafka's own."""
+
+BOOTSTRAP_SERVICE: Final = "kafka-service"
+"""ClusterIP service of the internal listeners, named as in the platform document."""
+HEADLESS_SERVICE: Final = "kafka-headless"
+EXTERNAL_BOOTSTRAP_SERVICE: Final = "kafka-external"
+ZONE_LABEL: Final = "topology.kubernetes.io/zone"

@@ -1,0 +1,28 @@
+"""The whole typed tree of one stack."""
+
+from config.base import Spec
+from config.kafka import KafkaClusterSpec
+from config.service import ServiceSpec
+from config.topic import TopicSpec
+
+
+class KubernetesSpec(Spec):
+    """The Kubernetes the stack goes to."""
+
+    context: str | None = None
+    """Context in the kubeconfig; the environment's KUBE_CONTEXT goes before it. None: the embedded lab."""
+    namespace: str = "kafka"
+    zones: tuple[str, ...]
+    """Values of topology.kubernetes.io/zone that the nodes carry."""
+
+
+class PlatformSpec(Spec):
+    """Everything one stack is made of, checked as a whole."""
+
+    stack: str
+    protect: bool = True
+    """Protect topics, volumes and CAs from deletion; lifted by name."""
+    kubernetes: KubernetesSpec
+    kafka: KafkaClusterSpec
+    topics: tuple[TopicSpec, ...]
+    services: tuple[ServiceSpec, ...]

@@ -1,0 +1,1 @@
+"""A three-zone Kubernetes on one machine."""

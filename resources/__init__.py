@@ -1,0 +1,1 @@
+"""Dynamic Pulumi resources for what no provider covers."""

@@ -1,0 +1,1 @@
+"""Component tests against a recording monitor."""

@@ -1,0 +1,1 @@
+"""Finds or builds the programs the platform runs on."""
