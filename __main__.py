@@ -1,0 +1,67 @@
+"""The platform of one stack: read its configuration, compose the components, export what clients need."""
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pulumi_tls as tls
+
+from components.access import KafkaAccess, KafkaAccessArgs
+from components.kafka_cluster import KafkaCluster, KafkaClusterArgs
+from config.literals import ADMIN_USER
+from config.load import load_platform
+from config.target import TargetError, check_reachable, resolve_target
+from manifests.credential import derive_password
+
+platform, master_secret = load_platform()
+target = resolve_target(platform.kubernetes)
+try:
+    check_reachable(target)
+except TargetError as error:
+    if not pulumi.runtime.is_dry_run():
+        raise pulumi.RunError(str(error)) from None
+    pulumi.log.warn(str(error))
+
+providers = [
+    # The path, not the content: a kubeconfig's credential has no business in the state.
+    k8s.Provider("kubernetes", kubeconfig=str(target.kubeconfig), context=target.context),
+    tls.Provider("tls"),
+]
+
+cluster = KafkaCluster(
+    platform.kafka.name,
+    KafkaClusterArgs(
+        spec=platform.kafka,
+        namespace=platform.kubernetes.namespace,
+        zones=platform.kubernetes.zones,
+        admin_password=master_secret.apply(lambda secret: derive_password(secret, ADMIN_USER, 1)),
+        protect=platform.protect,
+    ),
+    pulumi.ResourceOptions(providers=providers),
+)
+
+access = KafkaAccess(
+    f"{platform.kafka.name}-access",
+    KafkaAccessArgs(
+        topics=platform.topics,
+        services=platform.services,
+        defaults=platform.kafka,
+        namespace=cluster.namespace,
+        bootstrap_servers=cluster.bootstrap_servers,
+        broker_endpoints=cluster.all_broker_endpoints,
+        mtls_bootstrap_servers=cluster.mtls_bootstrap_servers,
+        internal_bootstrap_servers=cluster.internal_bootstrap_servers,
+        ca_pem=cluster.ca_pem,
+        clients_ca_pem=cluster.clients_ca_pem,
+        clients_ca_private_key_pem=cluster.clients_ca_private_key_pem,
+        master_secret=master_secret,
+        protect=platform.protect,
+    ),
+    pulumi.ResourceOptions(providers=providers, depends_on=[cluster]),
+)
+
+pulumi.export("namespace", cluster.namespace)
+pulumi.export("zones", list(platform.kubernetes.zones))
+pulumi.export("bootstrap_servers", cluster.bootstrap_servers)
+pulumi.export("mtls_bootstrap_servers", cluster.mtls_bootstrap_servers)
+pulumi.export("internal_bootstrap_servers", cluster.internal_bootstrap_servers)
+pulumi.export("ca_pem", cluster.ca_pem)
+pulumi.export("clients", access.clients)
