@@ -1,0 +1,103 @@
+"""A broker killed, a zone cut off, a setting rolled through: every record is accounted for."""
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import TopicCollection
+from confluent_kafka.admin import AdminClient
+
+from lab.faults import cut_zone, heal_zone, kill_broker
+from tests.e2e.harness import Platform, wait_for
+from tests.e2e.traffic import TOPIC, traffic
+
+pytestmark = pytest.mark.e2e
+
+
+def restarts(platform: Platform, pod: str) -> int:
+    found = [item for item in platform.pods() if item["metadata"]["name"] == pod]
+    return sum(status["restartCount"] for status in found[0]["status"]["containerStatuses"]) if found else -1
+
+
+def test_a_broker_killed(platform: Platform) -> None:
+    before = restarts(platform, "kafka-broker-b-0")
+    with traffic(platform) as stream:
+        kill_broker("kafka-broker-b-0")
+        wait_for("the restart of the killed broker", lambda: restarts(platform, "kafka-broker-b-0") == before + 1)
+        acked = stream.acked
+        wait_for("more acknowledged records", lambda: stream.acked > acked + 400)
+        platform.wait_healthy()
+
+
+def test_a_zone_cut_off_for_30_seconds(platform: Platform) -> None:
+    with traffic(platform) as stream:
+        cut_zone("az-c")
+        try:
+            time.sleep(30)
+            acked = stream.acked
+            wait_for("records acknowledged while the zone is away", lambda: stream.acked > acked + 400)
+        finally:
+            heal_zone("az-c")
+        platform.wait_healthy()
+
+
+class Watch:
+    """Samples pods and in-sync replicas during a roll."""
+
+    def __init__(self, platform: Platform, admin: AdminClient) -> None:
+        self.worst_not_ready = 0
+        self.fewest_in_sync = 3
+        self.samples = 0
+        self._platform, self._admin = platform, admin
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            pods = self._platform.pods()
+            self.worst_not_ready = max(self.worst_not_ready, 3 - sum(ready(pod) for pod in pods))
+            topic = self._admin.describe_topics(TopicCollection([TOPIC]))[TOPIC].result(20)
+            self.fewest_in_sync = min(self.fewest_in_sync, *(len(partition.isr) for partition in topic.partitions))
+            self.samples += 1
+
+
+def ready(pod: dict[str, Any]) -> bool:
+    conditions = pod["status"].get("conditions", [])
+    return "deletionTimestamp" not in pod["metadata"] and any(
+        condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions
+    )
+
+
+def test_a_broker_setting_rolled_through_all_pools(platform: Platform, overlay: Path) -> None:
+    before = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in platform.pods()}
+    admin = AdminClient(admin_settings(platform))
+    overlay.write_text(json.dumps({"kafka": {"broker_config": {"log.cleaner.threads": 2}}}))
+    try:
+        with traffic(platform), Watch(platform, admin) as watch:
+            platform.up(overlay)
+        pods = sorted(platform.pods(), key=lambda pod: str(pod["status"]["startTime"]))
+        assert [pod["metadata"]["name"] for pod in pods] == ["kafka-broker-a-0", "kafka-broker-b-0", "kafka-broker-c-0"]
+        assert all(before[pod["metadata"]["name"]] != pod["metadata"]["uid"] for pod in pods), "a broker did not roll"
+        assert watch.samples > 10
+        assert watch.worst_not_ready == 1, "more than one broker was away at a time"
+        assert watch.fewest_in_sync == 2, "in-sync replicas fell below min.insync.replicas"
+    finally:
+        platform.up()
+        platform.wait_healthy()
+
+
+def admin_settings(platform: Platform) -> dict[str, str]:
+    outputs = json.loads(platform.pulumi("stack", "output", "--json", "--show-secrets").out)
+    admin = outputs["clients"]["admin"]
+    return platform.librdkafka("auth-service", sasl_username=admin["username"], sasl_password=admin["password"])
