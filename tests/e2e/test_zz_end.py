@@ -49,7 +49,7 @@ def traces() -> dict[str, list[str]]:
     ours["processes"] = [
         line
         for line in processes
-        if line and Path(line.split(" ")[0]).name.startswith(programs) or "kafka.Kafka" in line
+        if (line and Path(line.split(" ")[0]).name.startswith(programs)) or "kafka.Kafka" in line
     ]
     return ours
 
@@ -68,7 +68,8 @@ def test_destroy_empties_the_cluster_in_one_go(platform: Platform) -> None:
     assert [entry["urn"] for entry in deployment.get("resources") or [] if "pulumi:Stack" not in entry["urn"]] == []
 
 
-def test_down_leaves_nothing(platform: Platform) -> None:
+@pytest.mark.usefixtures("platform")
+def test_down_leaves_nothing() -> None:
     assert traces()["network namespaces"] != []
     ops("down", "--stack", "dev")
     assert traces() == {kind: [] for kind in traces()}
