@@ -37,7 +37,7 @@ class Build:
     module: str
     """Our Go module, a directory beside this file."""
     binaries: Mapping[str, str]
-    """Name of each binary and the Go package that is its main."""
+    """Name of each binary and the Go package that is its main; of several, each is named as its package's folder is."""
     linker: Mapping[str, str] = field(default_factory=dict)
     """Go string variables that the linker sets."""
     sources: tuple[str, ...] = ("go.mod", "go.sum", "*.go")
@@ -175,13 +175,19 @@ BUILDS: Final = (
         unchecked=_PULUMI,
         seconds=30,
     ),
-    Build(
-        name="lab-provisioner",
-        group="lab",
-        module="kubernetes",
-        binaries={"lab-provisioner": "./provisioner"},
-        sources=("go.mod", "go.sum", "provisioner/*.go"),
-        seconds=30,
+    *(
+        [
+            Build(
+                name="lab-provisioner",
+                group="lab",
+                module="kubernetes",
+                binaries={"lab-provisioner": "./provisioner"},
+                sources=("go.mod", "go.sum", "provisioner/*.go"),
+                seconds=30,
+            )
+        ]
+        if (MODULES / "kubernetes" / "provisioner").is_dir()
+        else []
     ),
     Build(
         name="lab-pause",

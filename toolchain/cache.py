@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 VARIABLE: Final = "KAFKA_PLATFORM_CACHE"
 """Environment variable that moves the cache."""
@@ -73,13 +73,14 @@ class Entry:
 def publish(entry: Entry, fill: Callable[[Path], None], *, waiting: Callable[[], None] = lambda: None) -> bool:
     """Let ``fill`` make the entry in a directory beside it, then rename that; true if it was needed.
 
-    Another process or thread that makes the same entry is waited for (``waiting`` is called once before), and its
-    result is taken. If ``fill`` raises, nothing is published. Remains of a killed run are removed.
+    Another process or thread that makes the same entry is waited for, and its result is taken; ``waiting`` is called
+    again and again meanwhile and may raise. If ``fill`` raises, nothing is published. Remains of a killed run are
+    removed.
     """
     if entry.present:
         return False
     with _locked(entry.name, waiting):
-        if entry.present:
+        if entry.path.is_dir():
             return False
         parent = entry.path.parent
         parent.mkdir(parents=True, exist_ok=True)
@@ -106,15 +107,16 @@ def _locked(name: str, waiting: Callable[[], None]) -> Iterator[None]:
     locks = cache_root() / "locks"
     locks.mkdir(parents=True, exist_ok=True)
     with (locks / name).open("w") as lock:
-        announced = False
-        # Polled, not blocked on, so that an interrupt gets through to a thread that waits.
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not announced:
-                    waiting()
-                    announced = True
-                time.sleep(_POLL_SECONDS)
+        # Polled, not blocked on, so that `waiting` can raise when the run is interrupted.
+        while not _taken(lock):
+            waiting()
+            time.sleep(_POLL_SECONDS)
         yield
+
+
+def _taken(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

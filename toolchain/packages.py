@@ -3,7 +3,6 @@
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from toolchain.cache import Entry, digest
@@ -15,7 +14,7 @@ class Installed:
 
     names: tuple[str, ...]
     """The package, and what other releases call its equivalent; the first that can be had is installed."""
-    group: str
+    groups: tuple[str, ...]
     probes: tuple[str, ...]
     """Programs, or absolute path patterns, that show it is there, whoever installed it."""
 
@@ -43,18 +42,20 @@ def _release() -> str:
 
 
 INSTALLED: Final = (
-    Installed(names=("ca-certificates",), group="lab", probes=("/etc/ssl/certs/ca-certificates.crt",)),
-    Installed(names=("iproute2",), group="lab", probes=("ip",)),
-    Installed(names=("iptables",), group="lab", probes=("iptables", "iptables-restore")),
-    Installed(names=("conntrack",), group="lab", probes=("conntrack",)),
-    Installed(names=("kmod",), group="lab", probes=("modprobe",)),
-    Installed(names=("procps",), group="lab", probes=("sysctl",)),
-    Installed(names=("mount",), group="lab", probes=("mount", "umount")),
-    Installed(names=("util-linux",), group="lab", probes=("nsenter", "unshare")),
-    Installed(names=("debootstrap",), group="lab", probes=("debootstrap",)),
-    Installed(names=("libseccomp2",), group="lab", probes=("/usr/lib/*/libseccomp.so.2", "/lib/*/libseccomp.so.2")),
-    Installed(names=("kcat", "kafkacat"), group="tests", probes=("kcat",)),
-    Installed(names=("openjdk-17-jdk-headless", "openjdk-21-jdk-headless"), group="tests", probes=("java", "javac")),
+    Installed(names=("ca-certificates",), groups=("pulumi", "lab"), probes=("/etc/ssl/certs/ca-certificates.crt",)),
+    Installed(names=("iproute2",), groups=("lab",), probes=("ip",)),
+    Installed(names=("iptables",), groups=("lab",), probes=("iptables", "iptables-restore")),
+    Installed(names=("conntrack",), groups=("lab",), probes=("conntrack",)),
+    Installed(names=("kmod",), groups=("lab",), probes=("modprobe",)),
+    Installed(names=("procps",), groups=("lab",), probes=("sysctl",)),
+    Installed(names=("mount",), groups=("lab",), probes=("mount", "umount")),
+    Installed(names=("util-linux",), groups=("lab",), probes=("nsenter", "unshare")),
+    Installed(names=("debootstrap",), groups=("lab",), probes=("debootstrap",)),
+    Installed(names=("libseccomp2",), groups=("lab",), probes=("/usr/lib/*/libseccomp.so.2", "/lib/*/libseccomp.so.2")),
+    Installed(names=("kcat", "kafkacat"), groups=("tests",), probes=("kcat",)),
+    Installed(
+        names=("openjdk-17-jdk-headless", "openjdk-21-jdk-headless"), groups=("tests",), probes=("java", "javac")
+    ),
 )
 """Installed when their probes fail."""
 
@@ -77,10 +78,10 @@ UNPACKED: Final = (
 
 def missing(group: str, found: Callable[[str], bool]) -> list[Installed]:
     """The packages of a group of which a probe fails."""
-    return [one for one in INSTALLED if one.group == group and not _there(one, found)]
+    return [one for one in INSTALLED if group in one.groups and not there(one, found)]
 
 
-def _there(package: Installed, found: Callable[[str], bool]) -> bool:
+def there(package: Installed, found: Callable[[str], bool]) -> bool:
     """Whether a package is there: all its programs, or one of its path patterns."""
     patterns = [probe for probe in package.probes if probe.startswith("/")]
     programs = [probe for probe in package.probes if not probe.startswith("/")]

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Final
 
-from toolchain.builds import BUILDS
+from toolchain.builds import BUILDS, Build
 from toolchain.cache import Missing
-from toolchain.packages import UNPACKED
+from toolchain.packages import UNPACKED, Unpacked
 
-_MAKERS: Final = {
+_MAKERS: Final[dict[str, Build | Unpacked]] = {
     **{binary: build for build in BUILDS for binary in build.binaries},
     **{binary: package for package in UNPACKED for binary in package.binaries},
 }

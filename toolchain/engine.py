@@ -1,0 +1,95 @@
+"""Which Pulumi engine runs the program: a fitting one that is installed, else the one we build."""
+
+import functools
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import versions
+from toolchain.builds import BUILDS
+from toolchain.cache import Missing, cache_root
+from toolchain.programs import program
+
+_HOST: Final = "pulumi-language-python"
+_ANSWER_SECONDS: Final = 30
+
+
+def fits(version: str) -> bool:
+    """Whether an engine of this version can run the program: our major version, and at least our release.
+
+    A pre-release of our own release is older than it (Semantic Versioning 2.0, item 11).
+    """
+    match = re.fullmatch(r"v?(\d+)\.(\d+)\.(\d+)(-\S+)?(\+\S+)?", version.strip())
+    if match is None:
+        return False
+    ours = tuple(map(int, versions.PULUMI.split(".")))
+    theirs = (int(match[1]), int(match[2]), int(match[3]))
+    return theirs[0] == ours[0] and (theirs > ours or (theirs == ours and match[4] is None))
+
+
+def installed(path: str | None = None) -> Path | None:
+    """The first fitting ``pulumi`` in the directories of ``path`` (PATH by default), with a Python language host.
+
+    Our own is passed over wherever PATH names it: it can't fetch plugins, an installed one does.
+    """
+    directories = (os.environ.get("PATH", os.defpath) if path is None else path).split(os.pathsep)
+    for directory in filter(None, directories):
+        found = shutil.which("pulumi", path=directory)
+        if found is None or Path(found).resolve().is_relative_to(cache_root().resolve()):
+            continue
+        beside = str(Path(found).resolve().parent)
+        if shutil.which(_HOST, path=os.pathsep.join([beside, *directories])) and fits(_version(found)):
+            return Path(found)
+    return None
+
+
+@functools.cache
+def _version(pulumi: str) -> str:
+    quiet = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    try:
+        said = subprocess.run(
+            [pulumi, "version"], env=quiet, capture_output=True, text=True, timeout=_ANSWER_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return said.stdout.strip()
+
+
+def engine() -> Path:
+    """The ``pulumi`` to run; raises :class:`toolchain.cache.Missing` when there is none yet."""
+    return installed() or program("pulumi")
+
+
+def engine_environment() -> dict[str, str]:
+    """The variables to set over the present environment for the engine and what it starts.
+
+    PATH has the engine first. Only the engine we built is forbidden to fetch plugins: it has them beside it on PATH.
+    Raises :class:`toolchain.cache.Missing` when the engine or a plugin isn't there.
+    """
+    common = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
+    if theirs := installed():
+        return {"PATH": _path([theirs.parent])} | common
+    ours: list[Path] = []
+    for build in BUILDS:
+        if build.group == "pulumi":
+            ours += [program(name).parent for name in build.binaries]
+    return {"PATH": _path(ours), "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "1"} | common
+
+
+def _path(first: Iterable[Path]) -> str:
+    ours = [str(directory) for directory in first]
+    rest = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join([*ours, *(directory for directory in rest if directory not in ours)])
+
+
+def ready() -> bool:
+    """Whether :func:`engine_environment` would succeed."""
+    try:
+        engine_environment()
+    except Missing:
+        return False
+    return True
