@@ -1,0 +1,187 @@
+"""The engine's side of one stack, through the Automation API."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from pulumi.automation import LocalWorkspace, Stack
+from pulumi.automation.errors import CommandError, ConcurrentUpdateError, StackNotFoundError
+from pulumi.automation.events import EngineEvent
+
+from config.literals import PROJECT
+from ops.command import InterruptibleCommand, engine_process_environment
+from ops.failure import Failure
+from ops.stack_config import MASTER_SECRET_KEY, RuntimeKeys, find, insert
+from ops.workspace import DEV, Workspace
+
+PARALLEL: Final = 64
+"""Resource operations at a time: most of ours wait for a cluster, not for this machine."""
+
+OnEvent = Callable[[EngineEvent], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """Runs engine commands on one stack of one workspace."""
+
+    workspace: Workspace
+    command: InterruptibleCommand
+    settings: Mapping[str, str]
+    """Environment of the engine on top of the process's own."""
+
+    @classmethod
+    def of(cls, workspace: Workspace, programs: Mapping[str, str]) -> "Engine":
+        """Build the engine from the toolchain's environment; raises Failure when there is no ``pulumi`` in it."""
+        settings = {**programs, **workspace.engine_settings(os.environ)}
+        settings["PULUMI_HOME"] = os.environ.get("PULUMI_HOME", programs.get("PULUMI_HOME", settings["PULUMI_HOME"]))
+        found = shutil.which("pulumi", path=settings.get("PATH", os.environ.get("PATH")))
+        if found is None:
+            raise Failure("there is no pulumi program", "make it with `make up` or `python -m toolchain ensure pulumi`")
+        return cls(workspace=workspace, command=InterruptibleCommand(Path(found), settings), settings=settings)
+
+    def automation(self) -> LocalWorkspace:
+        """Return the checkout as the Automation API sees it."""
+        return LocalWorkspace(
+            work_dir=str(self.workspace.root), env_vars=dict(self.settings), pulumi_command=self.command
+        )
+
+    def select(self) -> Stack | None:
+        """Return the stack, None when the backend has none of its name."""
+        try:
+            return Stack.select(self.workspace.stack, self.automation())
+        except StackNotFoundError:
+            return None
+        except CommandError as error:
+            raise engine_failure(error) from None
+
+    def prepare(self) -> Stack:
+        """Return the stack, made with its run-time keys when it is not there; raises Failure when it can't be made.
+
+        The engine writes salt and ciphertext to a project of its own outside the checkout, because it would reformat the
+        whole configuration; from there they are put into Pulumi.<stack>.yaml, and nothing else of it changes.
+        """
+        workspace = self.workspace
+        keys = workspace.runtime_keys()
+        stack = self.select()
+        if stack is not None and keys.salt and keys.master_secret:
+            workspace.store_keys(keys)
+            return stack
+        if not keys.master_secret:
+            if workspace.stack != DEV:
+                raise Failure(
+                    f"stack {workspace.stack} has no master secret",
+                    f"set it once with `head -c 32 /dev/urandom | base64 | pulumi config set --secret "
+                    f"{MASTER_SECRET_KEY} --stack {workspace.stack}`",
+                )
+            if stack is not None and self.resource_count() > 0:
+                raise Failure(
+                    f"stack {workspace.stack} has resources, but its master secret is in neither {workspace.config_file.name} "
+                    f"nor .state",
+                    "put the file back as it was, or start anew with `make down` and `make up`",
+                )
+        with tempfile.TemporaryDirectory(prefix="kafka-platform-") as folder:
+            scratch = replace_root(self, Path(folder))
+            (scratch.workspace.root / "Pulumi.yaml").write_text(f"name: {PROJECT}\nruntime: python\n")
+            scratch.workspace.config_file.write_text(insert(workspace.config_text(), keys))
+            if stack is None:
+                scratch.run("stack", "init", workspace.stack)
+            if not keys.master_secret:
+                scratch.set_random_master_secret()
+            made = find(scratch.workspace.config_text())
+        workspace.store_keys(keys if keys.salt and keys.master_secret else made)
+        prepared = self.select()
+        assert prepared is not None
+        return prepared
+
+    def run(self, *arguments: str) -> str:
+        """Run an engine command that changes little and return its output; raises Failure with the engine's words."""
+        try:
+            result = self.command.run(list(arguments), str(self.workspace.root), self.settings)
+        except CommandError as error:
+            raise engine_failure(error) from None
+        return result.stdout
+
+    def set_random_master_secret(self) -> None:
+        """Generate and encrypt a master secret of 256 bits; it passes through a pipe, never through an argument."""
+        secret = os.urandom(32)
+        done = subprocess.run(
+            [
+                *(self.command.command, "config", "set", "--secret", MASTER_SECRET_KEY),
+                *("--stack", self.workspace.stack, "--non-interactive"),
+            ],
+            input=secret.hex(),
+            cwd=self.workspace.root,
+            env=engine_process_environment(os.environ, self.settings),
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode != 0:
+            raise Failure(f"the engine could not store the master secret: {last_error(done.stderr)}")
+
+    def deployment(self) -> dict[str, Any]:
+        """Return the stack's state with its secrets encrypted."""
+        exported = json.loads(self.run("stack", "export", "--stack", self.workspace.stack))
+        deployment = exported.get("deployment") or {}
+        assert isinstance(deployment, dict)
+        return deployment
+
+    def resource_count(self) -> int:
+        """Return how many resources the state holds, the stack itself and providers apart."""
+        resources = self.deployment().get("resources") or []
+        return sum(not entry["type"].startswith("pulumi:") for entry in resources)
+
+    def discard(self) -> None:
+        """Forget the stack and its resources without touching them."""
+        self.run("stack", "rm", self.workspace.stack, "--force", "--yes", "--preserve-config")
+
+    def break_stale_locks(self) -> None:
+        """Remove locks that a killed engine of this machine left in the file backend."""
+        folder = self.workspace.backend / ".pulumi" / "locks"
+        for file in folder.rglob(f"{self.workspace.stack}/*.json"):
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                lock = json.loads(file.read_text())
+                if lock["hostname"] == socket.gethostname() and not Path(f"/proc/{lock['pid']}").exists():
+                    file.unlink()
+
+    def up(self, stack: Stack, on_event: OnEvent) -> None:
+        """Bring the stack up; raises CommandError when the engine fails, Interrupted when it was stopped."""
+        stack.up(parallel=PARALLEL, on_event=on_event, show_secrets=False, suppress_outputs=True, color="never")
+
+    def preview(self, stack: Stack, on_event: OnEvent) -> None:
+        """Ask the engine what ``up`` would do; raises CommandError, Interrupted."""
+        stack.preview(parallel=PARALLEL, on_event=on_event, color="never")
+
+    def destroy(self, stack: Stack, on_event: OnEvent) -> None:
+        """Delete everything the stack made; raises CommandError, Interrupted."""
+        stack.destroy(parallel=PARALLEL, on_event=on_event, show_secrets=False, color="never")
+
+
+def replace_root(engine: Engine, root: Path) -> Engine:
+    """Return the engine for a project in another directory, with the same state and secrets."""
+    return replace(engine, workspace=Workspace(root, engine.workspace.stack))
+
+
+def last_error(text: str) -> str:
+    """Return the engine's last ``error:`` line without its prefix, or the last line there is."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line.removeprefix("error:").strip() for line in lines if line.startswith("error:")]
+    return (errors or lines or ["no reason given"])[-1]
+
+
+def engine_failure(error: CommandError) -> Failure:
+    """Turn the engine's failure into one sentence and a remedy."""
+    _, _, stderr = str(error).partition("stderr:")
+    said = last_error(stderr)
+    if isinstance(error, ConcurrentUpdateError):
+        return Failure("the stack is locked by another update", "wait for its end, or `pulumi cancel` if there is none")
+    if "incorrect passphrase" in said:
+        return Failure("incorrect passphrase: it does not open the stack's secrets", "correct .state/passphrase")
+    return Failure(f"the engine says: {said}")
