@@ -34,8 +34,8 @@ def engine_process_environment(outer: Mapping[str, str], settings: Mapping[str, 
 class InterruptibleCommand(PulumiCommand):
     """Runs ``pulumi`` in a process group of its own, so that Ctrl-C reaches it once, from here.
 
-    The first SIGINT or SIGTERM is handed to the engine, which finishes the steps it is in and writes its state; a second
-    one ends it at once. Both raise Interrupted.
+    The first SIGINT or SIGTERM is handed to the engine, which finishes the steps it is in and writes its state; a
+    second one ends it at once. Both raise Interrupted.
     """
 
     def __init__(self, command: Path, environment: Mapping[str, str]) -> None:
@@ -60,19 +60,21 @@ class InterruptibleCommand(PulumiCommand):
         """Run one command; raises CommandError when it fails, Interrupted when the user stopped it."""
         if "--non-interactive" not in args:
             args = ["--non-interactive", *args]
-        with subprocess.Popen(
-            [self.command, *args],
-            cwd=cwd,
-            env=engine_process_environment(os.environ, additional_env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-            process_group=0,
-        ) as process:
-            with forwarding_interrupts(process) as interrupts:
-                output, errors = _drain(process, on_output, on_error)
+        with (
+            subprocess.Popen(
+                [self.command, *args],
+                cwd=cwd,
+                env=engine_process_environment(os.environ, additional_env),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+                process_group=0,
+            ) as process,
+            forwarding_interrupts(process) as interrupts,
+        ):
+            output, errors = _drain(process, on_output, on_error)
         result = CommandResult("\n".join(output), "\n".join(errors), process.returncode)
         if interrupts:
             raise Interrupted
@@ -113,8 +115,7 @@ def _drain(
 
     def read(index: int) -> None:
         stream, callback = streams[index]
-        assert stream is not None
-        for line in stream:
+        for line in stream or ():
             stripped = line.rstrip()
             collected[index].append(stripped)
             if callback:

@@ -19,7 +19,7 @@ from pulumi.automation.events import EngineEvent
 from config.literals import PROJECT
 from ops.command import InterruptibleCommand, engine_process_environment
 from ops.failure import Failure
-from ops.stack_config import MASTER_SECRET_KEY, RuntimeKeys, find, insert
+from ops.stack_config import MASTER_SECRET_KEY, find, insert
 from ops.workspace import DEV, Workspace
 
 PARALLEL: Final = 64
@@ -65,8 +65,8 @@ class Engine:
     def prepare(self) -> Stack:
         """Return the stack, made with its run-time keys when it is not there; raises Failure when it can't be made.
 
-        The engine writes salt and ciphertext to a project of its own outside the checkout, because it would reformat the
-        whole configuration; from there they are put into Pulumi.<stack>.yaml, and nothing else of it changes.
+        The engine writes salt and ciphertext to a project of its own outside the checkout, because it would reformat
+        the whole configuration; from there they are put into Pulumi.<stack>.yaml, and nothing else of it changes.
         """
         workspace = self.workspace
         keys = workspace.runtime_keys()
@@ -83,8 +83,8 @@ class Engine:
                 )
             if stack is not None and self.resource_count() > 0:
                 raise Failure(
-                    f"stack {workspace.stack} has resources, but its master secret is in neither {workspace.config_file.name} "
-                    f"nor .state",
+                    f"stack {workspace.stack} has resources, but its master secret is neither in "
+                    f"{workspace.config_file.name} nor in .state",
                     "put the file back as it was, or start anew with `make down` and `make up`",
                 )
         with tempfile.TemporaryDirectory(prefix="kafka-platform-") as folder:
@@ -97,9 +97,7 @@ class Engine:
                 scratch.set_random_master_secret()
             made = find(scratch.workspace.config_text())
         workspace.store_keys(keys if keys.salt and keys.master_secret else made)
-        prepared = self.select()
-        assert prepared is not None
-        return prepared
+        return stack or Stack.select(workspace.stack, self.automation())
 
     def run(self, *arguments: str) -> str:
         """Run an engine command that changes little and return its output; raises Failure with the engine's words."""
@@ -129,9 +127,7 @@ class Engine:
     def deployment(self) -> dict[str, Any]:
         """Return the stack's state with its secrets encrypted."""
         exported = json.loads(self.run("stack", "export", "--stack", self.workspace.stack))
-        deployment = exported.get("deployment") or {}
-        assert isinstance(deployment, dict)
-        return deployment
+        return dict(exported.get("deployment") or {})
 
     def resource_count(self) -> int:
         """Return how many resources the state holds, the stack itself and providers apart."""

@@ -65,16 +65,16 @@ def insert(text: str, keys: RuntimeKeys) -> str:
     """
     text = strip(text)
     if keys.master_secret:
-        if not _CONFIG.search(text):
+        head = _CONFIG.search(text)
+        if head is None:
             if re.search(r"^config:", text, re.MULTILINE):
                 raise ValueError("its `config` must be a block mapping, one key per line")
             text = f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}config:\n"
-        head = _CONFIG.search(text)
-        assert head is not None
-        first = _FIRST_KEY.search(text, head.end())
+        begin = head.end() if head else len(text)
+        first = _FIRST_KEY.search(text, begin)
         indent = first[1] if first else "  "
         block = f"{indent}{MASTER_SECRET_KEY}:\n{indent * 2}secure: {keys.master_secret}\n"
-        text = text[: head.end()] + block + text[head.end() :]
+        text = text[:begin] + block + text[begin:]
     if keys.salt:
         text = f"{SALT_KEY}: {keys.salt}\n{text}"
     return text

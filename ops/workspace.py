@@ -7,12 +7,12 @@ import os
 import secrets
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Collection, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ops.failure import Failure
+from ops.failure import Failure, UsageFailure
 from ops.passphrase import fits
 from ops.stack_config import RuntimeKeys, find, insert, strip
 
@@ -67,7 +67,7 @@ class Workspace:
         return self.root / f"Pulumi.{self.stack}.yaml"
 
     @property
-    def outputs_known(self) -> bool:
+    def begun(self) -> bool:
         """False when nothing was ever brought up from this checkout with the default backend."""
         return self.backend.is_dir() or "PULUMI_BACKEND_URL" in os.environ
 
@@ -98,11 +98,13 @@ class Workspace:
             )
         return settings
 
-    def write_environment(self, engine: Mapping[str, str], environment: Mapping[str, str]) -> None:
+    def write_environment(self, engine: Mapping[str, str], environment: Mapping[str, str], cache: Path) -> None:
         """Write ``.state/env``: the engine's settings, and what later commands adopt. PATH is only ever extended."""
         exports = dict(engine)
         exports.update({name: environment[name] for name in _ADOPTED if environment.get(name)})
-        write_private(self.environment_file, render_exports(exports, environment.get("PATH", "")))
+        # Left out of PATH: what a shell has anyway. Kept: our own programs; this shell may have sourced the file.
+        outer = [part for part in environment.get("PATH", "").split(os.pathsep) if not Path(part).is_relative_to(cache)]
+        write_private(self.environment_file, render_exports(exports, outer))
 
     def read_passphrase(self, environment: Mapping[str, str]) -> str | None:
         """Return the passphrase the engine will use, None when there is none yet; raises Failure for a missing file."""
@@ -121,6 +123,12 @@ class Workspace:
             return None
         except OSError as error:
             raise Failure(f"the passphrase in {file} can't be read ({error.strerror})", "correct its mode") from None
+
+    def check_stack(self) -> None:
+        """Raise Failure when the checkout has no such stack."""
+        if not self.config_file.exists():
+            stacks = sorted(path.name.split(".")[1] for path in self.root.glob("Pulumi.*.yaml"))
+            raise UsageFailure(f"there is no stack {self.stack}", f"stacks are: {', '.join(stacks) or 'none'}")
 
     def config_text(self) -> str:
         """Return the stack's configuration, empty when there is none."""
@@ -145,8 +153,7 @@ class Workspace:
         if passphrase is None:
             raise Failure(
                 f"{name} holds secrets of stack {self.stack}, but their passphrase file {shown} is missing",
-                f"put the file back or set PULUMI_CONFIG_PASSPHRASE; if it is lost, `make down` discards stack and state, "
-                f"and `make up` makes new ones (outside {DEV} their data stays encrypted for good)",
+                "put it back or set PULUMI_CONFIG_PASSPHRASE; if it is lost, `make down` discards stack and state",
             )
         if not fits(passphrase, salt):
             raise Failure(
@@ -169,6 +176,10 @@ class Workspace:
                 raise Failure(f"{self.config_file.name} can't be used: {error}", "correct the file") from None
             replace_text(self.config_file, changed)
         write_private(self.keys_file, json.dumps({"salt": keys.salt, "master_secret": keys.master_secret}))
+
+    def recorded_cluster(self) -> str | None:
+        """Return the identity of the cluster the stack was put on, None when it never was."""
+        return self.cluster_file.read_text() if self.cluster_file.exists() else None
 
     def remove_keys(self) -> None:
         """Give the configuration back as it was committed."""
@@ -204,13 +215,12 @@ class Workspace:
             os.close(descriptor)
 
 
-def render_exports(exports: Mapping[str, str], outer_path: str) -> str:
-    """Render shell exports, sorted; a PATH keeps only what it has before the outer one, and ends in ``$PATH``."""
+def render_exports(exports: Mapping[str, str], outer_path: Collection[str] = ()) -> str:
+    """Render shell exports, sorted; PATH keeps what isn't in the outer one, and ends in ``$PATH``."""
     lines = []
     for name, value in sorted(exports.items()):
         if name == "PATH":
-            known = set(outer_path.split(os.pathsep))
-            added = [part for part in value.split(os.pathsep) if part and part not in known]
+            added = [part for part in value.split(os.pathsep) if part and part not in outer_path]
             if added:
                 lines.append(f'export PATH={shlex.quote(os.pathsep.join(added))}:"$PATH"')
         else:

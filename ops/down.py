@@ -1,0 +1,79 @@
+"""``ops down``: remove everything that ``up`` made."""
+
+import os
+from typing import Any
+
+from pulumi.automation.errors import CommandError
+
+from config.target import check_reachable
+from lab import cluster as lab
+from ops.command import Interrupted
+from ops.failure import Failure
+from ops.phases import Phases
+from ops.progress import Reporter, shown
+from ops.stack import Engine, engine_failure
+from ops.target import Target, TargetError, identity, stack_target
+from ops.workspace import DEV, Workspace
+from toolchain.cache import Missing
+from toolchain.engine import engine_environment
+
+
+def down(workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
+    """Destroy the stack, for dev with its state and its lab; whatever is gone already is passed over.
+
+    Raises Failure with the engine's words when it refuses, for example because of a protected resource.
+    """
+    phases = Phases(reporter)
+    target = stack_target(workspace)
+    changes: dict[str, int] = {}
+    with workspace.locked("down"):
+        if reason := gone(workspace, target):
+            reporter.say(f"{reason}: there is nothing to destroy")
+        else:
+            with phases.phase("pulumi destroy"):
+                changes = destroy(workspace, reporter)
+        if workspace.stack == DEV:
+            workspace.remove_keys()
+            if target.is_lab:
+                with phases.phase("stopping the lab"), reporter.live("stopping the lab"):
+                    lab.stop(reporter.update)
+            workspace.remove()
+    return {"stack": workspace.stack, "changes": changes, "seconds": round(phases.elapsed, 2)}
+
+
+def gone(workspace: Workspace, target: Target) -> str | None:
+    """Say why the engine has nothing to destroy; None when it has. What is in a dev lab goes with the lab anyway."""
+    if not workspace.begun or workspace.recorded_cluster() is None:
+        return "the stack was never brought up from here"
+    if not target.is_lab or workspace.stack != DEV:
+        workspace.check_passphrase(os.environ)
+        check_reachable(target)
+        return None
+    state = lab.status().state
+    if state != "healthy":
+        return f"the lab is {state}"
+    try:
+        workspace.check_passphrase(os.environ)
+        engine_environment()
+        return None if identity(target) == workspace.recorded_cluster() else "the stack's lab is gone"
+    except (Failure, TargetError, Missing) as error:
+        return f"the stack goes with its lab ({error})"
+
+
+def destroy(workspace: Workspace, reporter: Reporter) -> dict[str, int]:
+    """Run the engine's destroy and, for dev, remove the stack."""
+    engine = Engine.of(workspace, engine_environment())
+    engine.break_stale_locks()
+    stack = engine.select()
+    if stack is None:
+        return {}
+    with shown(reporter, "pulumi destroy") as (progress, on_event):
+        try:
+            engine.destroy(stack, on_event)
+        except CommandError as error:
+            raise Failure(progress.failure() or str(engine_failure(error))) from None
+        except Interrupted:
+            raise Failure("interrupted; what is destroyed is destroyed", "`make down` goes on from there") from None
+    if workspace.stack == DEV:
+        engine.run("stack", "rm", workspace.stack, "--yes", "--preserve-config")
+    return dict(sorted(progress.changes.items()))

@@ -1,0 +1,126 @@
+"""``ops preview``: what ``up`` would do, resource by resource."""
+
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pulumi.automation.errors import CommandError
+from pulumi.automation.events import StepEventMetadata
+from rich.console import Console
+from rich.text import Text
+
+from ops.command import Interrupted
+from ops.failure import Failure
+from ops.progress import Reporter, resource_name, resource_type, shown
+from ops.stack import Engine, engine_failure
+from ops.workspace import Workspace
+from toolchain.engine import engine_environment
+from toolchain.ensure import ensure
+
+_MARKS: Final = {
+    "create": ("+", "green"),
+    "update": ("~", "yellow"),
+    "delete": ("-", "red"),
+    "replace": ("±", "red"),
+    "create-replacement": ("++", "red"),
+    "delete-replaced": ("--", "red"),
+    "import": ("=", "cyan"),
+}
+_QUIET: Final = frozenset({"same", "read", "refresh", "create-replacement", "delete-replaced"})
+"""Operations that are no change, or are told by the ``replace`` they belong to."""
+
+
+def preview(workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
+    """Run the engine's preview; raises Failure with the program's own words when it refuses."""
+    workspace.check_stack()
+    workspace.check_passphrase(os.environ)
+    with workspace.locked("preview"):
+        ensure(["pulumi"])
+        workspace.make_passphrase(os.environ)
+        workspace.backend.mkdir(parents=True, exist_ok=True)
+        engine = Engine.of(workspace, engine_environment())
+        stack = engine.prepare()
+        with shown(reporter, "pulumi preview") as (progress, on_event):
+            try:
+                engine.preview(stack, on_event)
+            except CommandError as error:
+                raise Failure(progress.failure() or str(engine_failure(error))) from None
+            except Interrupted:
+                raise Failure("interrupted; a preview changes nothing") from None
+    return {
+        "stack": workspace.stack,
+        "changes": [change(step) for step in progress.steps if step.op.value not in _QUIET],
+        "summary": dict(sorted(progress.changes.items())),
+        "warnings": progress.warnings,
+    }
+
+
+def change(step: StepEventMetadata) -> dict[str, Any]:
+    """Describe one step; the engine has blinded secrets in it already."""
+    old = (step.old.inputs if step.old else None) or {}
+    new = (step.new.inputs if step.new else None) or {}
+    paths = sorted(step.detailed_diff or {}) or sorted(step.diffs or ())
+    kinds = {path: diff.diff_kind.value for path, diff in (step.detailed_diff or {}).items()}
+    return {
+        "op": step.op.value,
+        "type": resource_type(step.urn),
+        "name": resource_name(step.urn),
+        "urn": step.urn,
+        "diff": [
+            {"path": path, "kind": kinds.get(path, "update"), "old": look_up(old, path), "new": look_up(new, path)}
+            for path in paths
+        ],
+    }
+
+
+def path_parts(path: str) -> list[str | int]:
+    """Split a property path, ``config["retention.ms"]`` or ``spec.ports[0].name``, into its keys and indices."""
+    parts: list[str | int] = []
+    rest = path
+    while rest:
+        if rest.startswith('["'):
+            key, _, rest = rest[2:].partition('"]')
+            parts.append(key)
+        elif rest.startswith("["):
+            index, _, rest = rest[1:].partition("]")
+            parts.append(int(index) if index.isdigit() else index)
+        else:
+            rest = rest.removeprefix(".")
+            end = min((found for mark in ".[" if (found := rest.find(mark)) >= 0), default=len(rest))
+            parts.append(rest[:end])
+            rest = rest[end:]
+    return parts
+
+
+def look_up(properties: Mapping[str, Any], path: str) -> Any:
+    """Return the value at a property path, None where there is none."""
+    value: Any = properties
+    for part in path_parts(path):
+        if isinstance(value, Mapping):
+            value = value.get(str(part))
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            return None
+    return value
+
+
+def show(document: dict[str, Any], console: Console) -> None:
+    """Print the preview for people."""
+    for item in document["changes"]:
+        mark, colour = _MARKS.get(item["op"], ("?", "magenta"))
+        console.print(Text(f"{mark:>2} {item['name']}  {item['type']}", style=colour), soft_wrap=True)
+        if item["op"] in ("update", "replace"):
+            for diff in item["diff"]:
+                console.print(
+                    Text(f"      {diff['path']}: {_short(diff['old'])} => {_short(diff['new'])}"), soft_wrap=True
+                )
+    for warning in document["warnings"]:
+        console.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
+    summary = ", ".join(f"{count} {op}" for op, count in document["summary"].items())
+    console.print(f"stack {document['stack']}: {summary or 'no resources'}", soft_wrap=True)
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 100 else f"{text[:97]}..."

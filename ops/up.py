@@ -1,0 +1,168 @@
+"""``ops up``: from whatever is there to records acknowledged by the secured listener."""
+
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from pulumi.automation import Stack
+from pulumi.automation.errors import CommandError
+
+from config.target import check_reachable
+from lab import cluster as lab
+from lab.preflight import check_platform
+from ops.command import Interrupted
+from ops.failure import Failure
+from ops.outputs import Outputs, read_outputs
+from ops.phases import Phases
+from ops.progress import Reporter, shown
+from ops.smoke import SmokeResult, smoke
+from ops.stack import Engine, engine_failure
+from ops.target import Fate, Target, fate, identity, stack_target
+from ops.workspace import DEV, Workspace, write_private
+from toolchain.cache import cache_root
+from toolchain.display import display
+from toolchain.engine import engine_environment
+from toolchain.engine import ready as engine_ready
+from toolchain.ensure import ensure
+
+_BUILD_SPACE: Final = 12 * 2**30
+"""Bytes that building the toolchain takes in the cache, Go's own caches included."""
+_RUN_SPACE: Final = 3 * 2**30
+"""Bytes that a running lab takes."""
+
+
+@dataclass
+class UpResult:
+    """What ``up`` did."""
+
+    stack: str
+    changes: dict[str, int]
+    outputs: Outputs = field(repr=False)
+    phases: Phases
+    smoke: SmokeResult | None
+    first_ack_seconds: float | None
+    """From the start of the command to the first acknowledged record."""
+    environment_file: Path
+
+    def document(self) -> dict[str, Any]:
+        """Return the result as ``--json`` prints it; nothing in it is secret."""
+        return {
+            "stack": self.stack,
+            "changes": self.changes,
+            "bootstrap_servers": self.outputs.bootstrap_servers,
+            "mtls_bootstrap_servers": self.outputs.mtls_bootstrap_servers,
+            "services": self.outputs.services,
+            "environment_file": str(self.environment_file),
+            "phases": [{"name": phase.name, "seconds": round(phase.seconds, 2)} for phase in self.phases.ended],
+            "first_ack_seconds": None if self.first_ack_seconds is None else round(self.first_ack_seconds, 2),
+            "seconds": round(self.phases.elapsed, 2),
+            "smoke": self.smoke and self.smoke.document(),
+        }
+
+
+def up(workspace: Workspace, reporter: Reporter) -> UpResult:
+    """Bring the stack up; raises Failure, and the errors of lab and toolchain, with one sentence and a remedy."""
+    phases = Phases(reporter)
+    with phases.phase("checks"):
+        target = preflight(workspace)
+    with workspace.locked("up"):
+        if not engine_ready() or target.is_lab:
+            with phases.phase("toolchain"):
+                ensure_programs(target, reporter)
+        engine, stack = start(workspace, target, reporter, phases)
+        changes = update(engine, stack, reporter, phases)
+        outputs = read_outputs(engine)
+        acked: list[float] = []
+        seen = None
+        if workspace.stack == DEV:
+            with phases.phase("smoke test"):
+                seen = smoke(outputs, on_first_ack=lambda: acked.append(phases.elapsed))
+    return UpResult(
+        stack=workspace.stack,
+        changes=changes,
+        outputs=outputs,
+        phases=phases,
+        smoke=seen,
+        first_ack_seconds=acked[0] if acked else None,
+        environment_file=workspace.environment_file,
+    )
+
+
+def preflight(workspace: Workspace) -> Target:
+    """Check what can be checked before anything is touched; return the cluster the stack goes to."""
+    if not (workspace.root / "Pulumi.yaml").exists():
+        raise Failure(f"{workspace.root} has no Pulumi.yaml", "run this in the checkout")
+    workspace.check_stack()
+    if workspace.stack != DEV and "PULUMI_BACKEND_URL" not in os.environ:
+        raise Failure(
+            f"stack {workspace.stack} needs a state that outlives this machine", "set PULUMI_BACKEND_URL, see docs/adr"
+        )
+    workspace.check_passphrase(os.environ)
+    target = stack_target(workspace)
+    if target.is_lab:
+        check_platform()
+        check_space(Path("/var/lib"), _RUN_SPACE)
+    else:
+        check_reachable(target)
+    if not engine_ready():
+        check_space(cache_root(), _BUILD_SPACE)
+    return target
+
+
+def check_space(place: Path, needed: int) -> None:
+    """Raise Failure when the file system of a path, which needn't exist yet, has too little room."""
+    there = next(path for path in (place, *place.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    if free < needed:
+        raise Failure(
+            f"{place} has {free / 2**30:.1f} GiB free, {needed / 2**30:.0f} GiB are needed",
+            "make room, or name another place with KAFKA_PLATFORM_CACHE (programs) or KAFKA_PLATFORM_LAB (the lab)",
+        )
+
+
+def ensure_programs(target: Target, reporter: Reporter) -> None:
+    """Build or fetch what engine and lab need and isn't there."""
+    with display(reporter.console) as report:
+        ensure(["pulumi", "lab"] if target.is_lab else ["pulumi"], report)
+
+
+def start(workspace: Workspace, target: Target, reporter: Reporter, phases: Phases) -> tuple[Engine, Stack]:
+    """Start the lab and, beside it, make the stack; forget a state whose resources went with another lab."""
+    workspace.make_passphrase(os.environ)
+    workspace.backend.mkdir(parents=True, exist_ok=True)
+    engine = Engine.of(workspace, engine_environment())
+    engine.break_stale_locks()
+    workspace.write_environment({**engine.settings, "KUBECONFIG": str(target.kubeconfig)}, os.environ, cache_root())
+    with phases.phase("lab and stack" if target.is_lab else "stack"), ThreadPoolExecutor(1) as side:
+        prepared = side.submit(engine.prepare)
+        if target.is_lab:
+            with reporter.live("starting the lab"):
+                lab.start(reporter.update)
+        stack = prepared.result()
+        current = identity(target)
+        if fate(workspace.recorded_cluster(), current) is Fate.DISCARD:
+            reporter.say(
+                "the lab is a new one: the state of the stack, whose resources went with the old, is discarded"
+            )
+            engine.discard()
+            stack = engine.prepare()
+    write_private(workspace.cluster_file, current)
+    return engine, stack
+
+
+def update(engine: Engine, stack: Stack, reporter: Reporter, phases: Phases) -> dict[str, int]:
+    """Run the engine's update; return its changes by operation. Raises Failure with the program's own words."""
+    with phases.phase("pulumi up"), shown(reporter, "pulumi up") as (progress, on_event):
+        try:
+            engine.up(stack, on_event)
+        except CommandError as error:
+            raise Failure(progress.failure() or str(engine_failure(error))) from None
+        except Interrupted:
+            raise Failure(
+                f"interrupted; the engine ended what it had begun and saved its state ({len(progress.done)} resources)",
+                "`make up` goes on from there, `make down` removes it",
+            ) from None
+    return dict(sorted(progress.changes.items()))
