@@ -26,3 +26,5 @@ class PlatformSpec(Spec):
     kafka: KafkaClusterSpec
     topics: tuple[TopicSpec, ...]
     services: tuple[ServiceSpec, ...]
+    allow_data_loss: tuple[str, ...] = ()
+    """Topics that may be removed, shrunk or made anew; everything else is refused in the preview."""

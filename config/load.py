@@ -1,0 +1,101 @@
+"""The only reader of Pulumi's configuration."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pulumi
+import yaml
+
+from config.build import KEYS, build_platform, merge
+from config.errors import ConfigError, Problem, shown
+from config.literals import PROJECT
+from config.platform import PlatformSpec
+
+MASTER_SECRET: Final = "master_secret"  # noqa: S105: the name of the key
+MASTER_SECRET_MIN: Final = 32
+"""Fewest characters of a master secret: 32 of base64 carry 192 bits."""
+_SET_SECRET: Final = f'pulumi config set --secret {PROJECT}:{MASTER_SECRET} "$(openssl rand -base64 32)"'
+
+
+def load_platform() -> tuple[PlatformSpec, pulumi.Output[str]]:
+    """Read the stack's configuration, the catalogue and the overlay that PLATFORM_OVERLAY names.
+
+    Returns the checked platform and the master secret as a secret Output. Raises pulumi.RunError with every problem
+    at once, which the engine prints without a traceback.
+    """
+    config: Mapping[str, str] = json.loads(os.environ.get("PULUMI_CONFIG") or "{}")
+    secret_keys: Sequence[str] = json.loads(os.environ.get("PULUMI_CONFIG_SECRET_KEYS") or "[]")
+    try:
+        values, problems = stack_values(config, os.environ.get("PLATFORM_OVERLAY"))
+        problems += secret_problems(config, secret_keys)
+        try:
+            platform = build_platform(pulumi.get_stack(), values)
+        except ConfigError as error:
+            raise ConfigError([*error.problems, *problems]) from None
+        if problems:
+            raise ConfigError(problems)
+    except ConfigError as error:
+        raise pulumi.RunError(str(error)) from None
+    return platform, pulumi.Config(PROJECT).require_secret(MASTER_SECRET)
+
+
+def stack_values(config: Mapping[str, str], overlay: str | None) -> tuple[dict[str, Any], list[Problem]]:
+    """Decode the engine's key-to-text configuration and lay the overlay file over it.
+
+    Raises ConfigError when the overlay can't be read.
+    """
+    problems: list[Problem] = []
+    values: dict[str, Any] = {}
+    for full, text in config.items():
+        space, _, key = full.partition(":")
+        if space != PROJECT or key == MASTER_SECRET:
+            continue
+        try:
+            values[key] = json.loads(text)
+        except json.JSONDecodeError:
+            if key in KEYS:
+                problems.append(
+                    Problem(key, shown(text), "it is no structured value", "set it with pulumi config set --path")
+                )
+            else:
+                values[key] = text
+    if overlay:
+        values = merge(values, read_overlay(Path(overlay)))
+    return values, problems
+
+
+def read_overlay(file: Path) -> Mapping[str, Any]:
+    """Read an overlay: a YAML mapping with the stack configuration's keys, without the project's prefix."""
+    try:
+        document = yaml.safe_load(file.read_text())
+    except OSError as error:
+        raise ConfigError(
+            [Problem("PLATFORM_OVERLAY", shown(str(file)), error.strerror or str(error), "name a file")]
+        ) from None
+    except yaml.YAMLError as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
+        raise ConfigError(
+            [Problem("PLATFORM_OVERLAY", shown(str(file)), f"it is no YAML in line {line}", "correct the file")]
+        ) from None
+    if not isinstance(document, dict):
+        raise ConfigError([Problem("PLATFORM_OVERLAY", shown(str(file)), "it must be a mapping", "correct the file")])
+    return document
+
+
+def secret_problems(config: Mapping[str, str], secret_keys: Sequence[str]) -> list[Problem]:
+    """Check that the master secret is there, long enough and encrypted; its value is in no message."""
+    key = f"{PROJECT}:{MASTER_SECRET}"
+    if key not in config:
+        return [Problem(key, "", "it is missing", f"set it: {_SET_SECRET}")]
+    if key not in secret_keys:
+        return [
+            Problem(key, "", "it stands in plain text in the stack's file", f"replace it by a new one: {_SET_SECRET}")
+        ]
+    if len(config[key]) < MASTER_SECRET_MIN:
+        return [
+            Problem(key, "", f"it must have at least {MASTER_SECRET_MIN} characters", f"set a new one: {_SET_SECRET}")
+        ]
+    return []

@@ -1,0 +1,109 @@
+"""Names that Kafka and Kubernetes accept."""
+
+import re
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Final
+
+from config.errors import Problem, dotted, shown, suggestion
+from config.literals import RESERVED_USERS
+from config.parts import Parts
+
+_TOPIC: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+"""Kafka, org.apache.kafka.common.internals.Topic."""
+_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+"""RFC 1123."""
+
+
+def topic_names(parts: Parts) -> Iterator[Problem]:
+    """Kafka refuses some names, and takes two that differ in ``.`` and ``_`` only for the same metric."""
+    for name in sorted(parts.topic_names):
+        path = dotted(["topics", name])
+        if name in (".", "..") or not _TOPIC.fullmatch(name):
+            yield Problem(
+                path,
+                shown(name),
+                "a topic's name has 1 to 249 of the characters a-z A-Z 0-9 . _ -",
+                "choose another name",
+            )
+        elif name.startswith("__"):
+            yield Problem(path, shown(name), "names that start with __ are Kafka's own", "choose another name")
+    for one, other in combinations(sorted(parts.topic_names), 2):
+        if one.replace(".", "_") == other.replace(".", "_"):
+            yield Problem(
+                dotted(["topics", other]),
+                shown(other),
+                f"it collides with {one!r}: metrics don't tell . from _",
+                "choose another name",
+            )
+
+
+def service_ids(parts: Parts) -> Iterator[Problem]:
+    """An id is a Kafka user, a certificate's CN, part of a Secret's name, and a prefix of group names."""
+    for service in parts.services:
+        path = dotted(["services", service.id])
+        if len(service.id) > 48 or not _LABEL.fullmatch(service.id):
+            yield Problem(
+                path,
+                shown(service.id),
+                "a service's id has at most 48 of the characters a-z 0-9 -, with no - at its ends",
+                "choose another id",
+            )
+        elif service.id in RESERVED_USERS:
+            yield Problem(path, shown(service.id), "this name is the platform's own", "choose another id")
+    for one, other in combinations(sorted(service.id for service in parts.services), 2):
+        if other.startswith(one):
+            yield Problem(
+                dotted(["services", one]),
+                shown(one),
+                f"it is the beginning of {other!r}, so it would own that service's groups, which start with the id",
+                "choose an id that no other id starts with",
+            )
+
+
+def pool_names(parts: Parts) -> Iterator[Problem]:
+    """A pool's name is part of StatefulSet and pod names."""
+    seen: set[str] = set()
+    for path, pool in parts.pools():
+        if len(pool.name) > 24 or not _LABEL.fullmatch(pool.name):
+            yield Problem(
+                f"{path}.name",
+                shown(pool.name),
+                "a pool's name has at most 24 of the characters a-z 0-9 -, with no - at its ends",
+                "choose another name",
+            )
+        elif pool.name in seen:
+            yield Problem(f"{path}.name", shown(pool.name), "another pool has this name", "choose another name")
+        seen.add(pool.name)
+
+
+def namespace(parts: Parts) -> Iterator[Problem]:
+    """Namespaces are RFC 1123 labels, and the system's are not for us."""
+    name = parts.kubernetes.namespace if parts.kubernetes else "kafka"
+    if len(name) > 63 or not _LABEL.fullmatch(name):
+        yield Problem(
+            "kubernetes.namespace",
+            shown(name),
+            "a namespace has at most 63 of the characters a-z 0-9 -, with no - at its ends",
+            "choose another name",
+        )
+    elif name == "default" or name.startswith("kube-"):
+        yield Problem(
+            "kubernetes.namespace", shown(name), "the cluster needs a namespace of its own", "choose another name"
+        )
+
+
+def known_topics(parts: Parts) -> Iterator[Problem]:
+    """Services name topics of the catalogue."""
+    for service in parts.services:
+        for field, names in (("produces", service.produces), ("consumes", service.consumes)):
+            for index, name in enumerate(names):
+                path = f"{dotted(['services', service.id, field])}[{index}]"
+                if name not in parts.topic_names:
+                    yield Problem(path, shown(name), "there is no such topic", suggestion(name, parts.topic_names))
+                elif name in names[:index]:
+                    yield Problem(path, shown(name), "it is listed twice", "remove one")
+        if not service.produces and not service.consumes:
+            yield Problem(
+                dotted(["services", service.id]), "", "it neither produces nor consumes", "name its topics or remove it"
+            )
