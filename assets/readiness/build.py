@@ -1,0 +1,91 @@
+"""Compile the readiness agent into a jar whose bytes depend on nothing but the sources and javac's major version."""
+
+import argparse
+import io
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Final
+
+HERE: Final = Path(__file__).parent
+JAR: Final = HERE / "readiness-agent.jar"
+"""The committed jar, mounted into every Kafka pod."""
+JAVA: Final = "17"
+"""Major version of the javac that reproduces the jar; newer ones write other bytes even with ``--release 17``."""
+
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+"""The earliest time a zip entry can have."""
+_MANIFEST: Final = "Manifest-Version: 1.0\r\nPremain-Class: platform.readiness.Agent\r\n\r\n"
+
+
+class BuildError(Exception):
+    """The agent can't be compiled; the message says why and what to do."""
+
+
+def build(classpath: str, javac: str = "javac") -> bytes:
+    """Return the jar made of ``src``, compiled against a class path that holds kafka-clients.
+
+    Raises BuildError when javac is missing, of another version, or reports anything, a warning included.
+    """
+    version = _run([javac, "-version"]).removeprefix("javac ").strip()
+    if version.split(".")[0] != JAVA:
+        raise BuildError(
+            f"{javac} is version {version}, which writes other bytes than {JAVA}; install openjdk-{JAVA}-jdk"
+        )
+    with tempfile.TemporaryDirectory() as directory:
+        sources = sorted(str(path) for path in (HERE / "src").rglob("*.java"))
+        options = ["--release", JAVA, "-g:none", "-proc:none", "-encoding", "UTF-8", "-Xlint:all", "-Werror"]
+        _run([javac, *options, "-cp", classpath, "-d", directory, *sources])
+        return _jar(Path(directory))
+
+
+def _run(command: list[str]) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise BuildError(f"{command[0]} is not there; install openjdk-{JAVA}-jdk or name one with --javac") from None
+    if done.returncode != 0:
+        raise BuildError(f"{command[0]} failed:\n{done.stdout}{done.stderr}".rstrip())
+    return done.stdout
+
+
+def _jar(classes: Path) -> bytes:
+    jar = io.BytesIO()
+    with zipfile.ZipFile(jar, "w", zipfile.ZIP_STORED) as archive:
+        _add(archive, "META-INF/MANIFEST.MF", _MANIFEST.encode())
+        for path in sorted(classes.rglob("*.class")):
+            _add(archive, path.relative_to(classes).as_posix(), path.read_bytes())
+    return jar.getvalue()
+
+
+def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
+    entry = zipfile.ZipInfo(name, _EPOCH)
+    entry.create_system = 3
+    entry.external_attr = 0o100644 << 16
+    archive.writestr(entry, data)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the jar, or with ``--check`` only compare; 1 means that it can't be built or isn't current."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--classpath", required=True, help="class path with kafka-clients, as javac takes it")
+    parser.add_argument("--javac", default="javac", help=f"compiler, version {JAVA}")
+    parser.add_argument("--check", action="store_true", help="compare with the committed jar, write nothing")
+    chosen = parser.parse_args(arguments)
+    try:
+        jar = build(chosen.classpath, chosen.javac)
+    except BuildError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    if not chosen.check:
+        JAR.write_bytes(jar)
+    elif not JAR.is_file() or JAR.read_bytes() != jar:
+        sys.stderr.write(f"{JAR} is not what its sources give; build it again without --check\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
