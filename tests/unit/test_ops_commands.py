@@ -1,0 +1,109 @@
+"""The command line's grammar, its errors, and what it decides about clusters and disks."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config.target import Target, TargetError
+from lab.errors import Cancelled
+from ops.__main__ import explain, parser
+from ops.failure import Failure, UsageFailure
+from ops.stack import last_error
+from ops.target import Fate, fate, stack_target
+from ops.up import check_space
+from ops.workspace import Workspace
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("error", "text", "code"),
+    [
+        (Failure("it is broken", "mend it"), "it is broken; mend it", 1),
+        (UsageFailure("no such thing"), "no such thing", 2),
+        (TargetError("gone"), "gone", 1),
+        (Cancelled("stopped"), "stopped", 130),
+        (KeyError("x"), "unexpected KeyError: 'x'; run it again with --debug to see where", 1),
+    ],
+)
+def test_errors_are_one_sentence_and_an_exit_code(error: Exception, text: str, code: int) -> None:
+    assert explain(error) == (text, code)
+
+
+def test_the_default_stack_is_dev() -> None:
+    assert parser().parse_args(["status"]).stack == "dev"
+
+
+def run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "ops", *arguments], cwd=cwd, capture_output=True, text=True)
+
+
+def test_wrong_usage_is_exit_code_2() -> None:
+    done = run("frobnicate")
+    assert done.returncode == 2
+    assert "invalid choice: 'frobnicate'" in done.stderr
+
+
+def test_an_unknown_stack_is_exit_code_2_and_touches_nothing() -> None:
+    done = run("up", "--stack", "nowhere")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: there is no stack nowhere; stacks are: ")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("recorded", "current", "expected"),
+    [
+        (None, "lab 1", Fate.KEEP),
+        ("lab 1", "lab 1", Fate.KEEP),
+        ("lab 1", "lab 2", Fate.DISCARD),
+        ("cluster a:1", "cluster a:1", Fate.KEEP),
+    ],
+)
+def test_what_becomes_of_a_state(recorded: str | None, current: str, expected: Fate) -> None:
+    assert fate(recorded, current) is expected
+
+
+@pytest.mark.parametrize(("recorded", "current"), [("cluster a:1", "lab 1"), ("lab 1", "cluster a:1")])
+def test_a_state_of_another_cluster_is_refused(recorded: str, current: str) -> None:
+    with pytest.raises(Failure, match=r"^the stack's resources are on .*, not on .*; set KUBE_CONTEXT as it was"):
+        fate(recorded, current)
+
+
+def test_the_target_is_that_of_overlay_before_stack(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.dev.yaml").write_text("config:\n  kafka-platform:kubernetes:\n    context: from-stack\n")
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("kubernetes: {context: from-overlay}\n")
+    workspace = Workspace(tmp_path)
+    environment = {"KUBECONFIG": "/kubeconfig"}
+    assert stack_target(workspace, environment) == Target(kubeconfig=Path("/kubeconfig"), context="from-stack")
+    environment["PLATFORM_OVERLAY"] = str(overlay)
+    assert stack_target(workspace, environment).context == "from-overlay"
+    environment["KUBE_CONTEXT"] = "from-environment"
+    assert stack_target(workspace, environment).context == "from-environment"
+
+
+def test_without_a_context_the_target_is_the_lab(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")
+    assert stack_target(Workspace(tmp_path), {}).is_lab
+
+
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    check_space(tmp_path / "not" / "there", 1)
+    with pytest.raises(Failure, match=r"not/there has .* GiB free, 8388608 GiB are needed; make room"):
+        check_space(tmp_path / "not" / "there", 2**53)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("warning: x\nerror: no stack named 'dev' found\n", "no stack named 'dev' found"),
+        ("something else\n", "something else"),
+        ("", "no reason given"),
+    ],
+)
+def test_the_engine_s_last_error(text: str, said: str) -> None:
+    assert last_error(text) == said
