@@ -15,6 +15,8 @@ from rich.markup import escape
 from rich.status import Status
 
 _MARKUP: Final = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
+_REFRAINS: Final = ("update failed", "preview failed", "destroy failed", "an unhandled error occurred: program exited")
+"""What the engine says after the error that matters."""
 _TRACEBACK: Final = "Traceback (most recent call last)"
 _PLAIN_INTERVAL: Final = 10.0
 """Seconds between two lines of progress where there is no terminal."""
@@ -103,8 +105,8 @@ class EngineProgress:
 
     def failure(self) -> str:
         """Return what went wrong in the program's and the providers' own words, each once, without stack traces."""
-        told = [error for error in self.errors if not error.startswith(("update failed", "preview failed"))]
-        return "\n".join(summary_of(error) for error in told)
+        told = [error for error in self.errors if not error.startswith(_REFRAINS)]
+        return "\n".join(summary_of(error) for error in told or self.errors)
 
 
 def summary_of(message: str) -> str:
