@@ -61,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def explain(error: Exception) -> tuple[str, int]:
     """Return what to say about an error, and the exit code."""
+    from config.errors import ConfigError
     from config.target import TargetError
     from lab.errors import Cancelled, LabError
     from toolchain.cache import Missing
@@ -71,7 +72,7 @@ def explain(error: Exception) -> tuple[str, int]:
             return str(error), 2
         case Cancelled():
             return str(error), 130
-        case Failure() | TargetError() | LabError() | Failed() | Unsuitable() | Missing():
+        case Failure() | ConfigError() | TargetError() | LabError() | Failed() | Unsuitable() | Missing():
             return str(error), 1
         case _:
             return f"unexpected {type(error).__name__}: {error}; run it again with --debug to see where", 1

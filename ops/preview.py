@@ -12,6 +12,7 @@ from rich.text import Text
 from ops.command import Interrupted
 from ops.failure import Failure
 from ops.progress import Reporter, resource_name, resource_type, shown
+from ops.spec import platform_of
 from ops.stack import Engine, engine_failure
 from ops.workspace import Workspace
 from toolchain.engine import engine_environment
@@ -34,6 +35,7 @@ def preview(workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
     """Run the engine's preview; raises Failure with the program's own words when it refuses."""
     workspace.check_stack()
     workspace.check_passphrase(os.environ)
+    platform_of(workspace)
     with workspace.locked("preview"):
         ensure(["pulumi"])
         workspace.make_passphrase(os.environ)

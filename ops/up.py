@@ -10,7 +10,7 @@ from typing import Any, Final
 from pulumi.automation import Stack
 from pulumi.automation.errors import CommandError
 
-from config.target import check_reachable
+from config.target import check_reachable, resolve_target
 from lab import cluster as lab
 from lab.preflight import check_platform
 from ops.command import Interrupted
@@ -19,8 +19,9 @@ from ops.outputs import Outputs, read_outputs
 from ops.phases import Phases
 from ops.progress import Reporter, shown
 from ops.smoke import SmokeResult, smoke
+from ops.spec import platform_of
 from ops.stack import Engine, engine_failure
-from ops.target import Fate, Target, fate, identity, stack_target
+from ops.target import Fate, Target, fate, identity
 from ops.workspace import DEV, Workspace, write_private
 from toolchain.cache import cache_root
 from toolchain.display import display
@@ -101,7 +102,7 @@ def preflight(workspace: Workspace) -> Target:
             f"stack {workspace.stack} needs a state that outlives this machine", "set PULUMI_BACKEND_URL, see docs/adr"
         )
     workspace.check_passphrase(os.environ)
-    target = stack_target(workspace)
+    target = resolve_target(platform_of(workspace).kubernetes)
     if target.is_lab:
         check_platform()
         check_space(Path("/var/lib"), _RUN_SPACE)

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from config.errors import ConfigError
 from config.target import Target, TargetError
 from lab.errors import Cancelled
 from ops.__main__ import explain, parser
 from ops.failure import Failure, UsageFailure
+from ops.spec import platform_of
 from ops.stack import last_error
 from ops.target import Fate, fate, stack_target
 from ops.up import check_space
@@ -89,6 +91,25 @@ def test_the_target_is_that_of_overlay_before_stack(tmp_path: Path) -> None:
 def test_without_a_context_the_target_is_the_lab(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")
     assert stack_target(Workspace(tmp_path), {}).is_lab
+
+
+def test_every_problem_of_the_configuration_is_told_before_anything_begins(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.dev.yaml").write_text(
+        "config:\n"
+        "  kafka-platform:kubernetez: {}\n"
+        "  kafka-platform:protect: maybe\n"
+        "  kafka-platform:master_secret:\n    secure: v1:x:y\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        platform_of(Workspace(tmp_path), {})
+    assert "kubernetez: " in str(caught.value)
+    assert "protect: " in str(caught.value)
+    assert "master_secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("stack", sorted(file.name.split(".")[1] for file in ROOT.glob("Pulumi.*.yaml")))
+def test_committed_stacks_are_accepted(stack: str) -> None:
+    assert platform_of(Workspace(ROOT, stack), {}).stack == stack
 
 
 def test_a_full_disk_is_told(tmp_path: Path) -> None:
