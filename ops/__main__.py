@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from rich.console import Console
 
-from ops.failure import Failure, UsageFailure
+from ops.failure import Failure, InterruptedFailure, UsageFailure
 from ops.workspace import DEV, Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -70,7 +70,7 @@ def explain(error: Exception) -> tuple[str, int]:
     match error:
         case UsageFailure():
             return str(error), 2
-        case Cancelled():
+        case Cancelled() | InterruptedFailure():
             return str(error), 130
         case Failure() | ConfigError() | TargetError() | LabError() | Failed() | Unsuitable() | Missing():
             return str(error), 1

@@ -8,7 +8,7 @@ from pulumi.automation.errors import CommandError
 from config.target import check_reachable
 from lab import cluster as lab
 from ops.command import Interrupted
-from ops.failure import Failure
+from ops.failure import Failure, InterruptedFailure
 from ops.phases import Phases
 from ops.progress import Reporter, shown
 from ops.stack import Engine, engine_failure
@@ -73,7 +73,9 @@ def destroy(workspace: Workspace, reporter: Reporter) -> dict[str, int]:
         except CommandError as error:
             raise Failure(progress.failure() or str(engine_failure(error))) from None
         except Interrupted:
-            raise Failure("interrupted; what is destroyed is destroyed", "`make down` goes on from there") from None
+            raise InterruptedFailure(
+                "interrupted; what is destroyed is destroyed", "`make down` goes on from there"
+            ) from None
     if workspace.stack == DEV:
         engine.run("stack", "rm", workspace.stack, "--yes", "--preserve-config")
     return dict(sorted(progress.changes.items()))

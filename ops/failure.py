@@ -10,5 +10,9 @@ class Failure(Exception):
         super().__init__(f"{problem}; {remedy}" if remedy else problem)
 
 
+class InterruptedFailure(Failure):
+    """The user stopped the command: exit code 130."""
+
+
 class UsageFailure(Failure):
     """The command line itself is wrong: exit code 2."""

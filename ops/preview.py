@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ops.command import Interrupted
-from ops.failure import Failure
+from ops.failure import Failure, InterruptedFailure
 from ops.progress import Reporter, resource_name, resource_type, shown
 from ops.spec import platform_of
 from ops.stack import Engine, engine_failure
@@ -48,7 +48,7 @@ def preview(workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
             except CommandError as error:
                 raise Failure(progress.failure() or str(engine_failure(error))) from None
             except Interrupted:
-                raise Failure("interrupted; a preview changes nothing") from None
+                raise InterruptedFailure("interrupted; a preview changes nothing") from None
     return {
         "stack": workspace.stack,
         "changes": [change(step) for step in progress.steps if step.op.value not in _QUIET],

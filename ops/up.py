@@ -14,7 +14,7 @@ from config.target import check_reachable, resolve_target
 from lab import cluster as lab
 from lab.preflight import check_platform
 from ops.command import Interrupted
-from ops.failure import Failure
+from ops.failure import Failure, InterruptedFailure
 from ops.outputs import Outputs, read_outputs
 from ops.phases import Phases
 from ops.progress import Reporter, shown
@@ -27,7 +27,7 @@ from toolchain.cache import cache_root
 from toolchain.display import display
 from toolchain.engine import engine_environment
 from toolchain.engine import ready as engine_ready
-from toolchain.ensure import ensure
+from toolchain.ensure import Plan, ensure
 
 _BUILD_SPACE: Final = 12 * 2**30
 """Bytes that building the toolchain takes in the cache, Go's own caches included."""
@@ -70,9 +70,8 @@ def up(workspace: Workspace, reporter: Reporter) -> UpResult:
     with phases.phase("checks"):
         target = preflight(workspace)
     with workspace.locked("up"):
-        if not engine_ready() or target.is_lab:
-            with phases.phase("toolchain"):
-                ensure_programs(target, reporter)
+        with phases.phase("toolchain"):
+            ensure_programs(target, reporter)
         engine, stack = start(workspace, target, reporter, phases)
         changes = update(engine, stack, reporter, phases)
         outputs = read_outputs(engine)
@@ -126,8 +125,11 @@ def check_space(place: Path, needed: int) -> None:
 
 def ensure_programs(target: Target, reporter: Reporter) -> None:
     """Build or fetch what engine and lab need and isn't there."""
-    with display(reporter.console) as report:
-        ensure(["pulumi", "lab"] if target.is_lab else ["pulumi"], report)
+    groups = ["pulumi", "lab"] if target.is_lab else ["pulumi"]
+    plan = Plan.of(groups)
+    if plan.builds or plan.unpack or plan.install:
+        with display(reporter.console) as report:
+            ensure(groups, report)
 
 
 def start(workspace: Workspace, target: Target, reporter: Reporter, phases: Phases) -> tuple[Engine, Stack]:
@@ -162,7 +164,7 @@ def update(engine: Engine, stack: Stack, reporter: Reporter, phases: Phases) -> 
         except CommandError as error:
             raise Failure(progress.failure() or str(engine_failure(error))) from None
         except Interrupted:
-            raise Failure(
+            raise InterruptedFailure(
                 f"interrupted; the engine ended what it had begun and saved its state ({len(progress.done)} resources)",
                 "`make up` goes on from there, `make down` removes it",
             ) from None
