@@ -31,7 +31,6 @@ cluster = KafkaCluster(
     KafkaClusterArgs(
         spec=platform.kafka,
         namespace=platform.kubernetes.namespace,
-        zones=platform.kubernetes.zones,
         admin_password=master_secret.apply(lambda secret: derive_password(secret, ADMIN_USER, 1)),
         protect=platform.protect,
     ),
@@ -44,18 +43,19 @@ access = KafkaAccess(
         topics=platform.topics,
         services=platform.services,
         defaults=platform.kafka,
+        allow_data_loss=platform.allow_data_loss,
         namespace=cluster.namespace,
         bootstrap_servers=cluster.bootstrap_servers,
-        broker_endpoints=cluster.all_broker_endpoints,
-        mtls_bootstrap_servers=cluster.mtls_bootstrap_servers,
+        broker_endpoints=cluster.broker_endpoints,
         internal_bootstrap_servers=cluster.internal_bootstrap_servers,
+        internal_mtls_bootstrap_servers=cluster.internal_mtls_bootstrap_servers,
         ca_pem=cluster.ca_pem,
         clients_ca_pem=cluster.clients_ca_pem,
         clients_ca_private_key_pem=cluster.clients_ca_private_key_pem,
         master_secret=master_secret,
         protect=platform.protect,
     ),
-    pulumi.ResourceOptions(providers=providers, depends_on=[cluster]),
+    pulumi.ResourceOptions(providers=providers),
 )
 
 pulumi.export("namespace", cluster.namespace)

@@ -87,15 +87,16 @@ class ServiceAccount(pulumi.ComponentResource):
             opts=on_kafka,
         )
         certificate, private_key = self._certificate(name, args)
-        self.credentials = pulumi.Output.secret(
+        credentials: pulumi.Output[dict[str, str]] = pulumi.Output.secret(
             pulumi.Output.all(
                 username=user.username,
                 password=password,
                 mechanism=args.mechanism.value,
                 certificate_pem=certificate,
                 private_key_pem=private_key,
-            )
+            ).apply(dict)
         )
+        self.credentials = credentials
         self._secret(name, args)
         self.register_outputs({"credentials": self.credentials})
 

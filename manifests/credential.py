@@ -1,11 +1,12 @@
 """Passwords derived from a stack's master secret."""
 
 import base64
-import hashlib
 import hmac
 from typing import Final
 
-_SALT: Final = b"kafka-platform/scram/v1"
+_SALT: Final = b"kafka-platform"
+_PURPOSE: Final = "scram/v1"
+"""Another use of the master secret takes another purpose, and gets keys that have nothing to do with these."""
 _LENGTH: Final = 30
 """Bytes: 240 bits, and 40 characters of base64 without padding."""
 
@@ -13,10 +14,18 @@ _LENGTH: Final = 30
 def derive_password(master_secret: str, user: str, generation: int) -> str:
     """Derive a user's password by HKDF-SHA-256 (RFC 5869) from the master secret.
 
-    User name and generation are HKDF's info, so that each pair has a password of its own. Returns 40 characters of URL-safe
-    base64, which are safe in properties files, JAAS lines and shells.
+    Purpose, user name and generation are HKDF's info, so each user has a password of its own, and a new one with each
+    generation. Returns 40 characters of URL-safe base64, which are plain text to properties files, JAAS lines and shells.
+    Raises ValueError for an empty secret or user, a user with a null character, or a generation below 1.
     """
-    extracted = hmac.digest(_SALT, master_secret.encode(), hashlib.sha256)
-    # One block of HKDF-Expand: 32 bytes are enough for 30.
-    expanded = hmac.digest(extracted, f"{user}\0{generation}".encode() + b"\x01", hashlib.sha256)
+    if not master_secret:
+        raise ValueError("the master secret is empty; nothing secret can be derived from it")
+    if not user or "\0" in user:
+        raise ValueError(f"user {user!r} is refused: a user has at least one character and none is null")
+    if generation < 1:
+        raise ValueError(f"generation {generation} of {user} is refused: the first generation is 1")
+    extracted = hmac.digest(_SALT, master_secret.encode(), "sha256")
+    info = f"{_PURPOSE}\0{user}\0{generation}".encode()
+    # The first block of HKDF-Expand has 32 bytes: no second one is needed.
+    expanded = hmac.digest(extracted, info + b"\x01", "sha256")
     return base64.urlsafe_b64encode(expanded[:_LENGTH]).decode()

@@ -1,0 +1,33 @@
+"""Labels of every object, by Kubernetes' recommended names."""
+
+from manifests.nodes import Node
+
+CLIENT_LABEL = "kafka.pyairtable.dev/client"
+"""Pods that carry it with the value ``true`` may reach the client listeners."""
+POOL_LABEL = "kafka.pyairtable.dev/pool"
+ZONE_LABEL = "kafka.pyairtable.dev/zone"
+BROKER_LABEL = "kafka.pyairtable.dev/broker"
+
+
+def cluster_labels(cluster: str) -> dict[str, str]:
+    """Return the labels that select everything of one cluster."""
+    return {"app.kubernetes.io/name": "kafka", "app.kubernetes.io/instance": cluster}
+
+
+def object_labels(cluster: str) -> dict[str, str]:
+    """Return the labels of an object that is no pod."""
+    return {
+        **cluster_labels(cluster),
+        "app.kubernetes.io/managed-by": "pulumi",
+        "app.kubernetes.io/part-of": "kafka-platform",
+    }
+
+
+def set_labels(node: Node) -> dict[str, str]:
+    """Return the labels that select the pods of one StatefulSet."""
+    return {**cluster_labels(node.cluster), POOL_LABEL: node.pool.name, ZONE_LABEL: node.zone}
+
+
+def pod_labels(node: Node) -> dict[str, str]:
+    """Return the labels of a node's pod."""
+    return {**object_labels(node.cluster), **set_labels(node), BROKER_LABEL: str(node.is_broker).lower()}
