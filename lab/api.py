@@ -1,0 +1,70 @@
+"""The little of the Kubernetes API that the lab itself needs, over plain HTTPS."""
+
+import base64
+import http.client
+import json
+import ssl
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from lab.errors import LabError
+
+
+class Api:
+    """A client with the credential of a kubeconfig that holds a token."""
+
+    def __init__(self, kubeconfig: Path, timeout: float = 5.0) -> None:
+        document = yaml.safe_load(kubeconfig.read_text())
+        cluster = document["clusters"][0]["cluster"]
+        address = urlsplit(cluster["server"])
+        self._host = str(address.hostname)
+        self._port = address.port or 443
+        self._token = str(document["users"][0]["user"]["token"])
+        self._timeout = timeout
+        self._tls = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
+
+    def request(self, method: str, path: str, body: object = None, content: str = "application/json") -> Any:
+        """Send one request; return the decoded answer, or raise LabError with what the server said."""
+        connection = http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._tls)
+        try:
+            connection.request(
+                method,
+                path,
+                None if body is None else json.dumps(body),
+                {"Authorization": f"Bearer {self._token}", "Content-Type": content, "Accept": "application/json"},
+            )
+            answer = connection.getresponse()
+            text = answer.read().decode()
+        except (OSError, http.client.HTTPException) as error:
+            raise LabError(
+                f"the lab's API server at {self._host}:{self._port} does not answer ({error}); "
+                "see `python -m lab status`"
+            ) from None
+        finally:
+            connection.close()
+        try:
+            document = json.loads(text)
+        except ValueError:
+            document = text
+        if answer.status >= http.HTTPStatus.BAD_REQUEST:
+            said = document.get("message", text) if isinstance(document, dict) else text.strip()
+            raise LabError(f"{method} {path}: the lab's API server answered {answer.status}: {said}")
+        return document
+
+    def get(self, path: str) -> Any:
+        """Read an object or a list."""
+        return self.request("GET", path)
+
+    def apply(self, path: str, document: dict[str, Any]) -> None:
+        """Make the object, or make it so, at its own path (server-side apply)."""
+        self.request("PATCH", f"{path}?fieldManager=lab&force=true", document, "application/apply-patch+yaml")
+
+    def ready(self) -> bool:
+        """Tell whether the API server serves."""
+        try:
+            return bool(self.get("/readyz") == "ok")
+        except LabError:
+            return False

@@ -1,0 +1,190 @@
+"""Network of the lab: a namespace per zone and one for the control plane, joined by a bridge; a link to the host.
+
+Nothing of the host's own configuration changes but one interface and the routes over it. No packet filter of the host
+is touched; sysctls are set inside the lab's namespaces only.
+"""
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Final
+
+from lab.errors import LabError
+from lab.plan import (
+    BRIDGE,
+    CONTROL_NETNS,
+    CONTROL_PLANE,
+    HOST,
+    HOST_LINK,
+    HOST_PEER,
+    LAB_NETWORK,
+    NETWORK_NAMESPACES,
+    NODE_NETWORK,
+    ZONE_LINK,
+    ZONES,
+    Zone,
+)
+from lab.tools import run, system
+
+NAMESPACES: Final = Path("/run/netns")
+
+
+def mounted(mountinfo: str) -> set[str]:
+    """Return the named network namespaces that are alive, from /proc/self/mountinfo.
+
+    A file without a mount is what a crash leaves; ``ip netns`` can neither use nor replace it.
+    """
+    points = (Path(line.split()[4]) for line in mountinfo.splitlines())
+    return {point.name for point in points if point.parent == NAMESPACES}
+
+
+def alive() -> set[str]:
+    """Return the lab's network namespaces that exist."""
+    return mounted(Path("/proc/self/mountinfo").read_text()) & set(NETWORK_NAMESPACES)
+
+
+def namespace(name: str) -> Path:
+    """Return the file that stands for a named network namespace."""
+    return NAMESPACES / name
+
+
+def enter(name: str) -> list[str]:
+    """Return what to put before a command to run it in a namespace.
+
+    ``ip netns exec`` would remount /sys and hide the cgroups.
+    """
+    return [system("nsenter"), f"--net={namespace(name)}", "--"]
+
+
+def control_batch(existing: set[str]) -> list[str]:
+    """Return ``ip`` commands for the control plane's namespace, given the interfaces it has."""
+    commands = ["link set lo up"]
+    if BRIDGE not in existing:
+        commands.append(f"link add {BRIDGE} type bridge")
+    commands += [f"addr replace {CONTROL_PLANE}/{NODE_NETWORK.prefixlen} dev {BRIDGE}", f"link set {BRIDGE} up"]
+    for zone in ZONES:
+        if zone.name not in existing:
+            commands.append(f"link add {zone.name} type veth peer name {ZONE_LINK} netns {zone.name}")
+        commands += [
+            f"link set {zone.name} master {BRIDGE} up",
+            f"route replace {zone.pods} via {zone.address}",
+        ]
+    return commands
+
+
+def zone_batch(zone: Zone) -> list[str]:
+    """Return ``ip`` commands for a zone's namespace. Pods of other zones are reached without a detour."""
+    return [
+        "link set lo up",
+        f"addr replace {zone.address}/{NODE_NETWORK.prefixlen} dev {ZONE_LINK}",
+        f"link set {ZONE_LINK} up",
+        f"route replace default via {CONTROL_PLANE}",
+        *(f"route replace {other.pods} via {other.address}" for other in ZONES if other != zone),
+    ]
+
+
+def host_batch() -> list[str]:
+    """Return ``ip`` commands for the host."""
+    return [
+        f"addr replace {HOST}/{NODE_NETWORK.prefixlen} dev {HOST_LINK}",
+        f"link set {HOST_LINK} up",
+        *(f"route replace {zone.pods} via {zone.address} dev {HOST_LINK}" for zone in ZONES),
+    ]
+
+
+def conflict(routes: list[dict[str, object]]) -> str | None:
+    """Return a destination among the host's routes (``ip -json route``) that overlaps the lab and isn't the lab's."""
+    from ipaddress import ip_network
+
+    for route in routes:
+        destination = str(route.get("dst", "default"))
+        if destination == "default" or route.get("dev") == HOST_LINK:
+            continue
+        if ip_network(destination, strict=False).overlaps(LAB_NETWORK):
+            return f"{destination} dev {route.get('dev')}"
+    return None
+
+
+def check_free() -> None:
+    """Raise LabError when the host uses the lab's addresses for something else."""
+    routes = json.loads(run([system("ip"), "-json", "-4", "route", "show"]) or "[]")
+    found = conflict(routes)
+    if found is not None:
+        raise LabError(
+            f"the host has a route to {found}, inside {LAB_NETWORK} that the lab needs: remove it, "
+            "or name another cluster with KUBE_CONTEXT"
+        )
+
+
+def ensure() -> None:
+    """Make what of the network is missing; links that were taken down come up again."""
+    ip = system("ip")
+    living = alive()
+    for name in NETWORK_NAMESPACES:
+        if name not in living:
+            with contextlib.suppress(FileNotFoundError):
+                namespace(name).unlink()
+            run([ip, "netns", "add", name])
+    _batch(control_batch(_interfaces(CONTROL_NETNS)), CONTROL_NETNS)
+    for zone in ZONES:
+        _batch(zone_batch(zone), zone.name)
+        _sysctl(zone.name, "net/ipv4/ip_forward", "1")
+    if not Path("/sys/class/net", HOST_LINK).exists():
+        run([ip, "link", "add", HOST_LINK, "type", "veth", "peer", "name", HOST_PEER, "netns", CONTROL_NETNS])
+    _batch([f"link set {HOST_PEER} master {BRIDGE} up"], CONTROL_NETNS)
+    _sysctl(CONTROL_NETNS, "net/ipv4/ip_forward", "1")
+    _batch(host_batch())
+
+
+def remove(made_folder: bool) -> None:
+    """Remove the lab's namespaces and the host's link with its routes.
+
+    ``made_folder`` says that the lab was the first to use /run/netns; it goes too unless others have namespaces in it.
+    """
+    ip = system("ip")
+    if Path("/sys/class/net", HOST_LINK).exists():
+        run([ip, "link", "delete", HOST_LINK])
+    living = alive()
+    for name in NETWORK_NAMESPACES:
+        if name in living:
+            run([ip, "netns", "delete", name])
+        with contextlib.suppress(FileNotFoundError):
+            namespace(name).unlink()
+    if made_folder and NAMESPACES.is_dir() and not any(NAMESPACES.iterdir()):
+        if NAMESPACES.is_mount():
+            run([system("umount"), str(NAMESPACES)])
+        with contextlib.suppress(OSError):
+            NAMESPACES.rmdir()
+
+
+def exist() -> bool:
+    """Tell whether any part of the network is there."""
+    return Path("/sys/class/net", HOST_LINK).exists() or any(namespace(name).exists() for name in NETWORK_NAMESPACES)
+
+
+def link_up(zone: Zone) -> bool | None:
+    """Tell whether the zone's link to the others is up; None when there is no such link."""
+    try:
+        links = json.loads(run([system("ip"), "-netns", CONTROL_NETNS, "-json", "link", "show", "dev", zone.name]))
+    except LabError:
+        return None
+    return "UP" in links[0]["flags"]
+
+
+def set_link(zone: Zone, up: bool) -> None:
+    """Take the bridge's end of a zone's link up or down. The zone keeps its addresses and routes."""
+    _batch([f"link set {zone.name} {'up' if up else 'down'}"], CONTROL_NETNS)
+
+
+def _batch(commands: list[str], netns: str | None = None) -> None:
+    scope = ["-netns", netns] if netns else []
+    run([system("ip"), *scope, "-batch", "-"], "\n".join(commands) + "\n")
+
+
+def _interfaces(netns: str) -> set[str]:
+    links = json.loads(run([system("ip"), "-netns", netns, "-json", "link", "show"]) or "[]")
+    return {link["ifname"] for link in links}
+
+
+def _sysctl(netns: str, name: str, value: str) -> None:
+    run([*enter(netns), system("tee"), f"/proc/sys/{name}"], value)

@@ -1,0 +1,174 @@
+"""A start of the lab as steps that run side by side."""
+
+import http.client
+import shutil
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from lab import cgroups, control_plane, network, objects, template, zone
+from lab.api import Api
+from lab.errors import LabError
+from lab.paths import Layout
+from lab.pki import Pki
+from lab.plan import CONTROL_PLANE, ZONES, Zone
+from lab.process import Processes
+from lab.status import ready_nodes
+from lab.steps import Cancel, Report, Step, run
+
+
+def bring_up(files: Layout, archives: Sequence[Path], cancel: Cancel, report: Report) -> None:
+    """Make and start what of the lab is missing, until all nodes take pods."""
+    files.root.mkdir(parents=True, exist_ok=True)
+    files.root.chmod(0o700)
+    files.volumes.mkdir(exist_ok=True)
+    _make_mount_points(files)
+    run(_Start(files, archives, cancel, report).steps(), cancel)
+
+
+def _make_mount_points(files: Layout) -> None:
+    """Make the directories that zones mount over, noting first which ones, so that a stop removes exactly those."""
+    noted = set(files.mount_points.read_text().split()) if files.mount_points.exists() else set()
+    needed = [network.NAMESPACES, *files.zone(ZONES[0]).private()]
+    made = noted | {str(point) for point in needed if not point.exists()}
+    files.mount_points.write_text("\n".join(sorted(made)))
+    for point in needed:
+        point.mkdir(parents=True, exist_ok=True)
+
+
+class _Start:
+    """One start: what its steps share."""
+
+    def __init__(self, files: Layout, archives: Sequence[Path], cancel: Cancel, report: Report) -> None:
+        self.files = files
+        self.archives = archives
+        self.cancel = cancel
+        self.report = report
+        self.pki = Pki(files)
+        self.processes = Processes(files)
+        self.template = Path()
+        self.since: dict[str, str] = {}
+
+    def steps(self) -> list[Step]:
+        """Return the start as steps with what each must wait for."""
+        steps = [
+            Step(name="cgroups", action=cgroups.prepare),
+            Step(name="network", action=network.ensure),
+            Step(name="pki", action=self.pki.ensure),
+            Step(name="images", action=self.unpack),
+            Step(name="etcd", action=lambda: self.launch(control_plane.ETCD), after=["network"]),
+            Step(name="api", action=self.serve, after=["etcd", "pki"]),
+            Step(name="objects", action=lambda: objects.apply(self.api()), after=["api"]),
+            Step(name="controllers", action=lambda: self.launch(control_plane.CONTROLLER_MANAGER), after=["api"]),
+            Step(name="scheduler", action=lambda: self.launch(control_plane.SCHEDULER), after=["api"]),
+            Step(name="dns", action=self.resolve, after=["objects"]),
+            Step(name="volumes", action=lambda: self.launch(control_plane.PROVISIONER), after=["objects"]),
+        ]
+        for place in ZONES:
+            steps += [
+                Step(
+                    name=place.name,
+                    action=partial(self.contain, place),
+                    after=["cgroups", "network", "pki", "images"],
+                ),
+                Step(name=place.node, action=partial(self.join, place), after=["api", place.name]),
+            ]
+        return [*steps, Step(name="nodes", action=self.wait_nodes, after=["controllers", *(z.node for z in ZONES)])]
+
+    def api(self) -> Api:
+        """Return a client of the API server."""
+        return Api(self.files.kubeconfig)
+
+    def unpack(self) -> None:
+        """Make the template of the zones' containerd roots."""
+        self.template = template.ensure(self.archives, self.cancel, self.report)
+
+    def launch(self, name: str) -> None:
+        """Start one program of the control plane."""
+        self.cancel.check()
+        self.processes.start(control_plane.daemon(name, self.files, self.pki))
+
+    def serve(self) -> None:
+        """Start the API server and wait until it is ready."""
+        self.launch(control_plane.API_SERVER)
+        api = self.api()
+
+        def ready() -> bool:
+            self.processes.check(control_plane.ETCD)
+            self.processes.check(control_plane.API_SERVER)
+            return api.ready()
+
+        self.cancel.wait_for("the start of the API server", ready, timeout=120)
+        self.report("the API server answers")
+
+    def resolve(self) -> None:
+        """Start cluster DNS and wait until it answers."""
+        control_plane.corefile_path(self.files).write_text(control_plane.corefile(self.pki))
+        self.launch(control_plane.DNS)
+
+        def ready() -> bool:
+            self.processes.check(control_plane.DNS)
+            connection = http.client.HTTPConnection(str(CONTROL_PLANE), control_plane.DNS_READY_PORT, timeout=2)
+            try:
+                connection.request("GET", "/ready")
+                return connection.getresponse().status == http.HTTPStatus.OK
+            except OSError:
+                return False
+            finally:
+                connection.close()
+
+        self.cancel.wait_for("the start of cluster DNS", ready, timeout=60)
+
+    def contain(self, place: Zone) -> None:
+        """Start a zone's containerd; a zone whose namespace is gone starts afresh."""
+        self.cancel.check()
+        name = zone.process_name(zone.HOLDER, place)
+        files = self.files.zone(place)
+        holder = self.processes.find(name) if files.isolated.exists() else None
+        containerd = zone.process_name(zone.CONTAINERD, place)
+        if holder is None:
+            zone.end_all(place, self.processes)
+            shutil.rmtree(files.root, ignore_errors=True)
+            zone.write_configuration(place, self.files, self.pki)
+            template.clone(self.template, files.containerd)
+            self.processes.start(zone.holder(place))
+            holder = self.processes.find(name)
+            if holder is None:
+                raise LabError(f"{name} ended: {self.processes.last_words(name)}")
+            zone.isolate(place, self.files, holder, self.cancel)
+        if self.processes.find(containerd) is None:
+            files.socket.unlink(missing_ok=True)
+        self.processes.start(zone.daemon(zone.CONTAINERD, place, self.files, self.pki, holder))
+
+        def ready() -> bool:
+            self.processes.check(containerd)
+            return files.socket.exists()
+
+        self.cancel.wait_for(f"the start of {containerd}", ready, timeout=60)
+
+    def join(self, place: Zone) -> None:
+        """Start a zone's kubelet and kube-proxy."""
+        self.cancel.check()
+        holder = self.processes.find(zone.process_name(zone.HOLDER, place))
+        if holder is None:
+            raise LabError(f"zone {place.name} ended while it was started; see `python -m lab logs`")
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        if self.processes.start(zone.daemon(zone.KUBELET, place, self.files, self.pki, holder)):
+            self.since[place.node] = now
+        self.processes.start(zone.daemon(zone.PROXY, place, self.files, self.pki, holder))
+
+    def wait_nodes(self) -> None:
+        """Wait until every node takes pods and every process still runs."""
+        api = self.api()
+        seen: set[str] = set()
+
+        def ready() -> bool:
+            for place in ZONES:
+                self.processes.check(zone.process_name(zone.KUBELET, place))
+            for name in sorted(ready_nodes(api, self.since) - seen):
+                seen.add(name)
+                self.report(f"{name} is ready")
+            return len(seen) == len(ZONES)
+
+        self.cancel.wait_for("all three nodes ready", ready, timeout=180, poll=0.1)
