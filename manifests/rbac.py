@@ -35,8 +35,8 @@ def operator_role_binding(spec: KafkaClusterSpec, namespace: str) -> dict[str, A
     """Bind the role to the group ``kafka-operators`` of the cluster's identity provider."""
     return {
         "metadata": _metadata(spec, namespace),
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": f"{spec.name}-operator"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "kafka-operators"}],
+        "role_ref": {"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": f"{spec.name}-operator"},
+        "subjects": [{"api_group": "rbac.authorization.k8s.io", "kind": "Group", "name": "kafka-operators"}],
     }
 
 
