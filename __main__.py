@@ -47,6 +47,7 @@ access = KafkaAccess(
         namespace=cluster.namespace,
         bootstrap_servers=cluster.bootstrap_servers,
         broker_endpoints=cluster.broker_endpoints,
+        ready=cluster.ready,
         internal_bootstrap_servers=cluster.internal_bootstrap_servers,
         internal_mtls_bootstrap_servers=cluster.internal_mtls_bootstrap_servers,
         ca_pem=cluster.ca_pem,
@@ -54,6 +55,7 @@ access = KafkaAccess(
         clients_ca_private_key_pem=cluster.clients_ca_private_key_pem,
         master_secret=master_secret,
         protect=platform.protect,
+        cluster=cluster,
     ),
     pulumi.ResourceOptions(providers=providers),
 )

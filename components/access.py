@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import pulumi
 import pulumi_kafka as kafka
@@ -15,7 +16,12 @@ from config.topic import TopicSpec
 from manifests.credential import derive_password
 from resources.readiness_gate import ReadinessGate
 
-_PROVIDER_MECHANISM = {
+PROTOCOL_VERSION: Final = "3.9.0"
+"""Version of Kafka's protocol the provider's client library speaks. Its newest is 4.0; brokers of 4.x answer both."""
+REQUEST_TIMEOUT: Final = 60
+"""Seconds a request of the provider may take."""
+
+_PROVIDER_MECHANISM: Final = {
     ScramMechanism.SCRAM_SHA_256: "scram-sha256",
     ScramMechanism.SCRAM_SHA_512: "scram-sha512",
 }
@@ -28,19 +34,32 @@ class KafkaAccessArgs:
     topics: Sequence[TopicSpec]
     services: Sequence[ServiceSpec]
     defaults: KafkaClusterSpec
+    """The cluster: its SCRAM mechanism, certificate lifetimes, replication factor and min ISR."""
     allow_data_loss: Sequence[str] = ()
+    """Topics that may be shrunk or removed; everything else of that kind is refused in the preview."""
     namespace: pulumi.Input[str]
+    """Namespace of the services' Secrets."""
     bootstrap_servers: pulumi.Input[str]
     """host:port,… of the external SCRAM listener: Pulumi reaches the brokers from outside."""
     broker_endpoints: pulumi.Input[Sequence[str]]
     """host:port of every broker as advertised on that listener."""
+    ready: pulumi.Input[str]
+    """Known when the brokers are rolled out; it changes when they did."""
     internal_bootstrap_servers: pulumi.Input[str]
+    """host:port of the SCRAM listener for pods."""
     internal_mtls_bootstrap_servers: pulumi.Input[str]
+    """host:port of the mutual-TLS listener for pods."""
     ca_pem: pulumi.Input[str]
+    """CA of the brokers' certificates."""
     clients_ca_pem: pulumi.Input[str]
     clients_ca_private_key_pem: pulumi.Input[str]
+    """Secret: signs the services' certificates."""
     master_secret: pulumi.Input[str]
+    """Secret: all passwords are derived from it."""
     protect: bool
+    """Protect the topics from deletion."""
+    cluster: pulumi.Resource | None = None
+    """The brokers. Where they are deleted with their volumes, nothing inside Kafka is deleted one by one before."""
 
 
 class KafkaAccess(pulumi.ComponentResource):
@@ -52,75 +71,104 @@ class KafkaAccess(pulumi.ComponentResource):
     def __init__(self, name: str, args: KafkaAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Create the gate, the provider behind it, topics and accounts."""
         super().__init__("kafka-platform:index:KafkaAccess", name, {}, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        mechanism = args.defaults.scram_mechanism
         admin_password = pulumi.Output.secret(args.master_secret).apply(
             lambda secret: derive_password(secret, ADMIN_USER, 1)
         )
+        goes_with_volumes = not args.protect and not any(pool.storage.retain for pool in args.defaults.pools)
+        deleted_with = args.cluster if goes_with_volumes else None
+        provider = self._kafka(name, args, admin_password)
+        Topics(
+            f"{name}-topics",
+            TopicsArgs(
+                topics=args.topics,
+                defaults=args.defaults,
+                allow_data_loss=args.allow_data_loss,
+                protect=args.protect,
+                kafka_provider=provider,
+                deleted_with=deleted_with,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        accounts = {service.id: self._account(service, args, provider, deleted_with) for service in args.services}
+        admin: pulumi.Output[dict[str, str]] = admin_password.apply(
+            lambda password: {
+                "username": ADMIN_USER,
+                "password": password,
+                "mechanism": args.defaults.scram_mechanism.value,
+                "certificate_pem": "",
+                "private_key_pem": "",
+            }
+        )
+        everyone: dict[str, Any] = {ADMIN_USER: admin}
+        everyone.update({service: account.credentials for service, account in accounts.items()})
+        self.clients = pulumi.Output.secret(pulumi.Output.all(**everyone).apply(dict))
+        self.register_outputs({"clients": self.clients})
+
+    def _kafka(self, name: str, args: KafkaAccessArgs, admin_password: pulumi.Output[str]) -> kafka.Provider:
         gate = ReadinessGate(
             f"{name}-gate",
             endpoints=args.broker_endpoints,
-            bootstrap_servers=pulumi.Output.from_input(args.bootstrap_servers).apply(
-                lambda servers: servers.split(",")
-            ),
+            bootstrap_servers=pulumi.Output.from_input(args.bootstrap_servers).apply(lambda text: text.split(",")),
             ca_pem=args.ca_pem,
-            opts=child,
+            rollout=args.ready,
+            opts=pulumi.ResourceOptions(parent=self),
         )
-        # Every field that has a default in the environment is given, so that no KAFKA_* variable leaks in.
-        provider = kafka.Provider(
+        # Every field that has a default in the environment is given, so that no KAFKA_* or AWS_* variable leaks in:
+        # into what is done, or, for the secrets of a cloud account, into the state.
+        return kafka.Provider(
             f"{name}-kafka",
             bootstrap_servers=gate.bootstrap_servers,
             ca_cert=args.ca_pem,
-            client_cert="",
-            client_key="",
-            client_key_passphrase="",
-            kafka_version="3.9.0",
-            sasl_mechanism=_PROVIDER_MECHANISM[mechanism],
+            kafka_version=PROTOCOL_VERSION,
+            sasl_mechanism=_PROVIDER_MECHANISM[args.defaults.scram_mechanism],
             sasl_username=ADMIN_USER,
             sasl_password=admin_password,
             skip_tls_verify=False,
+            timeout=REQUEST_TIMEOUT,
             tls_enabled=True,
-            timeout=60,
+            ca_cert_file="",
+            client_cert="",
+            client_cert_file="",
+            client_key="",
+            client_key_file="",
+            client_key_passphrase="",
+            sasl_aws_access_key="",
+            sasl_aws_container_authorization_token_file="",
+            sasl_aws_container_credentials_full_uri="",
+            sasl_aws_creds_debug=False,
+            sasl_aws_profile="",
+            sasl_aws_region="",
+            sasl_aws_role_arn="",
+            sasl_aws_secret_key="",
+            sasl_aws_shared_config_files=[],
+            sasl_aws_token="",
+            sasl_oauth_scopes=[],
+            sasl_token_url="",
             opts=pulumi.ResourceOptions(parent=self, depends_on=[gate]),
         )
-        topics = Topics(
-            f"{name}-topics",
-            TopicsArgs(
-                topics=args.topics, defaults=args.defaults, allow_data_loss=args.allow_data_loss, protect=args.protect
+
+    def _account(
+        self,
+        service: ServiceSpec,
+        args: KafkaAccessArgs,
+        provider: kafka.Provider,
+        deleted_with: pulumi.Resource | None,
+    ) -> ServiceAccount:
+        return ServiceAccount(
+            service.id,
+            ServiceAccountArgs(
+                service=service,
+                mechanism=args.defaults.scram_mechanism,
+                tls=args.defaults.tls,
+                namespace=args.namespace,
+                internal_bootstrap_servers=args.internal_bootstrap_servers,
+                internal_mtls_bootstrap_servers=args.internal_mtls_bootstrap_servers,
+                ca_pem=args.ca_pem,
+                clients_ca_pem=args.clients_ca_pem,
+                clients_ca_private_key_pem=args.clients_ca_private_key_pem,
+                master_secret=args.master_secret,
+                kafka_provider=provider,
+                deleted_with=deleted_with,
             ),
-            pulumi.ResourceOptions(parent=self, providers=[provider]),
+            pulumi.ResourceOptions(parent=self),
         )
-        accounts = {
-            service.id: ServiceAccount(
-                service.id,
-                ServiceAccountArgs(
-                    service=service,
-                    mechanism=mechanism,
-                    tls=args.defaults.tls,
-                    namespace=args.namespace,
-                    internal_bootstrap_servers=args.internal_bootstrap_servers,
-                    internal_mtls_bootstrap_servers=args.internal_mtls_bootstrap_servers,
-                    ca_pem=args.ca_pem,
-                    clients_ca_pem=args.clients_ca_pem,
-                    clients_ca_private_key_pem=args.clients_ca_private_key_pem,
-                    master_secret=args.master_secret,
-                    kafka_provider=provider,
-                ),
-                child,
-            )
-            for service in args.services
-        }
-        admin = {
-            "username": ADMIN_USER,
-            "password": admin_password,
-            "mechanism": mechanism.value,
-            "certificate_pem": "",
-            "private_key_pem": "",
-        }
-        self.clients = pulumi.Output.secret(
-            pulumi.Output.all(
-                **{ADMIN_USER: pulumi.Output.all(**admin)},
-                **{service: account.credentials for service, account in accounts.items()},
-            )
-        )
-        self.register_outputs({"clients": self.clients, "topics": topics.names})

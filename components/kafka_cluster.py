@@ -61,6 +61,8 @@ class KafkaCluster(pulumi.ComponentResource):
     """Certificate of the authority of client certificates."""
     clients_ca_private_key_pem: pulumi.Output[str]
     """Secret: its key."""
+    ready: pulumi.Output[str]
+    """A digest of what runs, known when every pool is rolled out."""
 
     def __init__(self, name: str, args: KafkaClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Create the cluster."""
@@ -100,6 +102,7 @@ class KafkaCluster(pulumi.ComponentResource):
         self.ca_pem = material.ca_pem
         self.clients_ca_pem = material.clients_ca_pem
         self.clients_ca_private_key_pem = material.clients_ca_private_key_pem
+        self.ready = rollout.apply(lambda parts: digest(*parts))
         self.register_outputs(
             {
                 "namespace": self.namespace,
@@ -111,6 +114,7 @@ class KafkaCluster(pulumi.ComponentResource):
                 "ca_pem": self.ca_pem,
                 "clients_ca_pem": self.clients_ca_pem,
                 "clients_ca_private_key_pem": self.clients_ca_private_key_pem,
+                "ready": self.ready,
             }
         )
 

@@ -1,7 +1,8 @@
 """One service's account on the cluster: user, certificate, permissions, quota, and the Secret that delivers them."""
 
+import base64
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pulumi
 import pulumi_kafka as kafka
@@ -15,8 +16,9 @@ from manifests.acl import service_acl
 from manifests.client_config import ClientAccess, secret_data
 from manifests.credential import derive_password
 
-SCRAM_ITERATIONS = 8192
-"""Twice Kafka's default and RFC 7677's minimum of 4096; the passwords are random, so more would only cost logins."""
+SCRAM_ITERATIONS: Final = 4096
+"""Kafka's and RFC 7677's minimum. Iterations slow down guessing, and a password of 240 random bits can't be guessed:
+more would only cost every client processor time at each connection."""
 
 
 def quota_config(quota: QuotaSpec) -> dict[str, str]:
@@ -35,14 +37,19 @@ class ServiceAccountArgs:
     service: ServiceSpec
     mechanism: ScramMechanism
     tls: TlsSpec
+    """Lifetime of the client certificate."""
     namespace: pulumi.Input[str]
+    """Where the Secret goes."""
     internal_bootstrap_servers: pulumi.Input[str]
     internal_mtls_bootstrap_servers: pulumi.Input[str]
     ca_pem: pulumi.Input[str]
     clients_ca_pem: pulumi.Input[str]
     clients_ca_private_key_pem: pulumi.Input[str]
     master_secret: pulumi.Input[str]
+    """Must be known in previews: the provider can't preview a user whose password isn't."""
     kafka_provider: pulumi.ProviderResource
+    deleted_with: pulumi.Resource | None
+    """What takes everything inside Kafka along when it is deleted."""
 
 
 class ServiceAccount(pulumi.ComponentResource):
@@ -52,10 +59,33 @@ class ServiceAccount(pulumi.ComponentResource):
     """Secret: username, password, mechanism, certificate_pem, private_key_pem (PKCS #8)."""
 
     def __init__(self, name: str, args: ServiceAccountArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Create user, certificate, ACLs, quota and Secret."""
+        """Create user, ACLs, quota, certificate and Secret."""
         super().__init__("kafka-platform:index:ServiceAccount", name, {}, opts)
+        user, password = self._user(name, args)
+        self._permissions(name, args)
+        certificate, private_key = self._certificate(name, args)
+        self.credentials = pulumi.Output.secret(
+            pulumi.Output.all(
+                username=user.username,
+                password=password,
+                mechanism=args.mechanism.value,
+                certificate_pem=certificate,
+                private_key_pem=private_key,
+            ).apply(lambda parts: {key: str(value) for key, value in parts.items()})
+        )
+        self._secret(name, args)
+        self.register_outputs({"credentials": self.credentials})
+
+    def _on_kafka(self, args: ServiceAccountArgs, *, delete_before_replace: bool = False) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(
+            parent=self,
+            provider=args.kafka_provider,
+            deleted_with=args.deleted_with,
+            delete_before_replace=delete_before_replace,
+        )
+
+    def _user(self, name: str, args: ServiceAccountArgs) -> tuple[kafka.UserScramCredential, pulumi.Output[str]]:
         service = args.service
-        on_kafka = pulumi.ResourceOptions(parent=self, provider=args.kafka_provider)
         password = pulumi.Output.secret(args.master_secret).apply(
             lambda secret: derive_password(secret, service.id, service.credential_generation)
         )
@@ -65,9 +95,12 @@ class ServiceAccount(pulumi.ComponentResource):
             scram_mechanism=args.mechanism.value,
             scram_iterations=SCRAM_ITERATIONS,
             password=password,
-            opts=on_kafka,
+            opts=self._on_kafka(args),
         )
-        for entry in service_acl(service):
+        return user, password
+
+    def _permissions(self, name: str, args: ServiceAccountArgs) -> None:
+        for entry in service_acl(args.service):
             kafka.Acl(
                 entry.key,
                 acl_principal=f"User:{entry.principal}",
@@ -77,28 +110,16 @@ class ServiceAccount(pulumi.ComponentResource):
                 acl_resource_type=entry.resource_type.value,
                 acl_resource_name=entry.name,
                 resource_pattern_type_filter=entry.pattern.value,
-                opts=on_kafka,
+                opts=self._on_kafka(args),
             )
         kafka.Quota(
             f"{name}-quota",
             entity_type="user",
-            entity_name=service.id,
-            config=quota_config(service.quota),
-            opts=on_kafka,
+            entity_name=args.service.id,
+            config=quota_config(args.service.quota),
+            # Plugins that replace a quota for a new value would else set the new one and then remove it as the old.
+            opts=self._on_kafka(args, delete_before_replace=True),
         )
-        certificate, private_key = self._certificate(name, args)
-        credentials: pulumi.Output[dict[str, str]] = pulumi.Output.secret(
-            pulumi.Output.all(
-                username=user.username,
-                password=password,
-                mechanism=args.mechanism.value,
-                certificate_pem=certificate,
-                private_key_pem=private_key,
-            ).apply(dict)
-        )
-        self.credentials = credentials
-        self._secret(name, args)
-        self.register_outputs({"credentials": self.credentials})
 
     def _certificate(self, name: str, args: ServiceAccountArgs) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
         child = pulumi.ResourceOptions(parent=self)
@@ -124,8 +145,16 @@ class ServiceAccount(pulumi.ComponentResource):
     def _secret(self, name: str, args: ServiceAccountArgs) -> None:
         def data(parts: dict[str, Any]) -> dict[str, str]:
             credentials = parts.pop("credentials")
-            return secret_data(ClientAccess(**parts, **credentials))
+            plain = secret_data(ClientAccess(**parts, **credentials))
+            return {key: base64.b64encode(value.encode()).decode() for key, value in plain.items()}
 
+        # Secret, as the credentials in it are.
+        content: pulumi.Output[dict[str, str]] = pulumi.Output.all(
+            bootstrap_servers=args.internal_bootstrap_servers,
+            mtls_bootstrap_servers=args.internal_mtls_bootstrap_servers,
+            ca_pem=args.ca_pem,
+            credentials=self.credentials,
+        ).apply(data)
         k8s.core.v1.Secret(
             f"{name}-secret",
             metadata={
@@ -135,16 +164,10 @@ class ServiceAccount(pulumi.ComponentResource):
                     "app.kubernetes.io/name": "kafka-client",
                     "app.kubernetes.io/instance": args.service.id,
                     "app.kubernetes.io/managed-by": "pulumi",
+                    "app.kubernetes.io/part-of": "kafka-platform",
                 },
             },
             type="Opaque",
-            string_data=pulumi.Output.secret(
-                pulumi.Output.all(
-                    bootstrap_servers=args.internal_bootstrap_servers,
-                    mtls_bootstrap_servers=args.internal_mtls_bootstrap_servers,
-                    ca_pem=args.ca_pem,
-                    credentials=self.credentials,
-                ).apply(data)
-            ),
+            data=content,
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -15,7 +15,7 @@ def derive_password(master_secret: str, user: str, generation: int) -> str:
     """Derive a user's password by HKDF-SHA-256 (RFC 5869) from the master secret.
 
     Purpose, user name and generation are HKDF's info, so each user has a password of its own, and a new one with each
-    generation. Returns 40 characters of URL-safe base64, which are plain text to properties files, JAAS lines and shells.
+    generation. Returns 40 characters of URL-safe base64: plain text to properties files, JAAS lines and shells.
     Raises ValueError for an empty secret or user, a user with a null character, or a generation below 1.
     """
     if not master_secret:
