@@ -31,7 +31,7 @@ class Hierarchy:
 
 
 def parse_mounts(mountinfo: str) -> list[Hierarchy]:
-    """Return the hierarchies in /proc/self/mountinfo; of a hybrid machine those of v1, which have the controllers."""
+    """Return the hierarchies in /proc/self/mountinfo."""
     found: dict[str, Hierarchy] = {}
     for line in mountinfo.splitlines():
         left, _, right = line.partition(" - ")
@@ -39,8 +39,12 @@ def parse_mounts(mountinfo: str) -> list[Hierarchy]:
         if kind in ("cgroup", "cgroup2"):
             point = left.split()[4]
             found[point] = Hierarchy(Path(point), kind == "cgroup2")
-    legacy = [hierarchy for hierarchy in found.values() if not hierarchy.unified]
-    return legacy or list(found.values())
+    return list(found.values())
+
+
+def controlled(found: list[Hierarchy]) -> list[Hierarchy]:
+    """Return the hierarchies that have controllers: on a hybrid machine those of v1."""
+    return [hierarchy for hierarchy in found if not hierarchy.unified] or found
 
 
 def hierarchies() -> list[Hierarchy]:
@@ -53,7 +57,7 @@ def hierarchies() -> list[Hierarchy]:
 
 def prepare() -> None:
     """Make the zones' cgroups in every hierarchy."""
-    for hierarchy in hierarchies():
+    for hierarchy in controlled(hierarchies()):
         for folder in (hierarchy.lab, *(hierarchy.lab / zone.name for zone in ZONES)):
             if hierarchy.unified:
                 _delegate(folder.parent)

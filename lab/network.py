@@ -34,8 +34,7 @@ def mounted(mountinfo: str) -> set[str]:
 
     A file without a mount is what a crash leaves; ``ip netns`` can neither use nor replace it.
     """
-    points = (Path(line.split()[4]) for line in mountinfo.splitlines())
-    return {point.name for point in points if point.parent == NAMESPACES}
+    return {point.name for point in _mount_points(mountinfo) if point.parent == NAMESPACES}
 
 
 def alive() -> set[str]:
@@ -151,7 +150,8 @@ def remove(made_folder: bool) -> None:
         with contextlib.suppress(FileNotFoundError):
             namespace(name).unlink()
     if made_folder and NAMESPACES.is_dir() and not any(NAMESPACES.iterdir()):
-        if NAMESPACES.is_mount():
+        # `ip netns add` mounts the directory on itself, which Path.is_mount can't see.
+        if any(point == NAMESPACES for point in _mount_points(Path("/proc/self/mountinfo").read_text())):
             run([system("umount"), str(NAMESPACES)])
         with contextlib.suppress(OSError):
             NAMESPACES.rmdir()
@@ -174,6 +174,10 @@ def link_up(zone: Zone) -> bool | None:
 def set_link(zone: Zone, up: bool) -> None:
     """Take the bridge's end of a zone's link up or down. The zone keeps its addresses and routes."""
     _batch([f"link set {zone.name} {'up' if up else 'down'}"], CONTROL_NETNS)
+
+
+def _mount_points(mountinfo: str) -> list[Path]:
+    return [Path(line.split()[4]) for line in mountinfo.splitlines()]
 
 
 def _batch(commands: list[str], netns: str | None = None) -> None:
