@@ -112,6 +112,8 @@ class Resource:
     protect: bool
     retain_on_delete: bool
     delete_before_replace: bool
+    deleted_with: str
+    """URN; empty: none."""
     inputs: Mapping[str, Any]
     """Secrets are Secret, unknowns UNKNOWN."""
     dependencies: tuple[str, ...]
@@ -237,6 +239,7 @@ class Recording(MockMonitor):
             protect=request.protect,
             retain_on_delete=request.retainOnDelete,
             delete_before_replace=request.deleteBeforeReplace,
+            deleted_with=request.deletedWith,
             inputs=_struct(request.object),
             dependencies=tuple(request.dependencies),
             property_dependencies={key: tuple(it.urns) for key, it in request.propertyDependencies.items()},
