@@ -88,14 +88,15 @@ record Settings(
             }
         }
         if (!unknown.isEmpty()) {
-            throw new Invalid("unknown " + String.join(", ", unknown) + "; known are " + String.join(", ", new TreeSet<>(KEYS))
-                    + " and " + ADMIN + "<name>");
+            throw new Invalid("unknown " + String.join(", ", unknown) + "; known are "
+                    + String.join(", ", new TreeSet<>(KEYS)) + " and " + ADMIN + "<name>");
         }
         int nodeId = number(properties, "node.id", null, 0, Integer.MAX_VALUE);
         admin.putIfAbsent("client.id", "readiness-" + nodeId);
         List<String> roles = List.of(required(properties, "process.roles").split("\\s*,\\s*"));
         if (!ROLES.containsAll(roles)) {
-            throw new Invalid("process.roles is '" + String.join(",", roles) + "'; allowed are broker, controller or both");
+            throw new Invalid(
+                    "process.roles is '" + String.join(",", roles) + "'; allowed are broker, controller or both");
         }
         boolean broker = roles.contains("broker");
         boolean controller = roles.contains("controller");

@@ -68,7 +68,8 @@ final class Synchrony implements AutoCloseable {
         }
         long end = System.nanoTime() / 1_000_000;
         boolean calm = ready && (last.inSync() || !last.known());
-        due = end + (calm ? settings.recheck().toMillis() : Math.max(settings.checkInterval().toMillis(), REST * (end - now)));
+        long soon = Math.max(settings.checkInterval().toMillis(), REST * (end - now));
+        due = end + (calm ? settings.recheck().toMillis() : soon);
     }
 
     private Look ask() throws ExecutionException, InterruptedException, TimeoutException {
@@ -136,7 +137,8 @@ final class Synchrony implements AutoCloseable {
         return List.copyOf(names);
     }
 
-    private static <T> T await(KafkaFuture<T> future) throws ExecutionException, InterruptedException, TimeoutException {
+    private static <T> T await(KafkaFuture<T> future)
+            throws ExecutionException, InterruptedException, TimeoutException {
         return future.get(LIMIT_SECONDS, TimeUnit.SECONDS);
     }
 
