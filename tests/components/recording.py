@@ -299,6 +299,8 @@ def recorded(
     """
     recording = Recording(stack=stack, project=PROJECT, preview=preview, computed=computed or {})
     loop = asyncio.new_event_loop()
+    # A failure is raised below; what it took along would be logged by whichever garbage collection finds it.
+    loop.set_exception_handler(lambda _, __: None)
     asyncio.set_event_loop(loop)
     former = settings.ROOT.get()
     settings.ROOT.set(None)
