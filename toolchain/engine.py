@@ -11,7 +11,7 @@ from typing import Final
 
 import versions
 from toolchain.builds import BUILDS
-from toolchain.cache import Missing, cache_root
+from toolchain.cache import Entry, Missing, cache_root, digest, publish
 from toolchain.programs import program
 
 _HOST: Final = "pulumi-language-python"
@@ -61,23 +61,48 @@ def _version(pulumi: str) -> str:
 
 def engine() -> Path:
     """The ``pulumi`` to run; raises :class:`toolchain.cache.Missing` when there is none yet."""
-    return installed() or program("pulumi")
+    return installed() or _assembled().bin / "pulumi"
 
 
 def engine_environment() -> dict[str, str]:
     """The variables to set over the present environment for the engine and what it starts.
 
-    PATH has the engine first. Only the engine we built is forbidden to fetch plugins: it has them beside it on PATH.
-    Raises :class:`toolchain.cache.Missing` when the engine or a plugin isn't there.
+    PATH has the engine first. The engine we built is forbidden to fetch plugins, because it gets a PULUMI_HOME that
+    has ours, as if it had fetched them; in a PULUMI_HOME of the user's nothing is put, and ours are found by PATH
+    (the engine warns of that). Raises :class:`toolchain.cache.Missing` when the engine or a plugin isn't there.
     """
     common = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
     if theirs := installed():
         return {"PATH": _path([theirs.parent])} | common
-    ours: list[Path] = []
-    for build in BUILDS:
-        if build.group == "pulumi":
-            ours += [program(name).parent for name in build.binaries]
-    return {"PATH": _path(ours), "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "1"} | common
+    assembled = _assembled()
+    common["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "1"
+    home = assembled.path / "home"
+    if os.environ.get("PULUMI_HOME", str(home)) == str(home):
+        return {"PATH": _path([assembled.bin]), "PULUMI_HOME": str(home)} | common
+    return {"PATH": _path([assembled.bin, *home.glob("plugins/*")])} | common
+
+
+def _assembled() -> Entry:
+    """What we built, laid out as the engine expects it: the language host beside it, plugins by name and version.
+
+    It costs no space and no time, being links, so it is made when it is first asked for.
+    """
+    builds = [build for build in BUILDS if build.group == "pulumi"]
+    sources = {build.name: program(build.name).parent for build in builds}
+    entry = Entry("engine", digest(*(build.key() for build in builds)))
+
+    def fill(directory: Path) -> None:
+        for build in builds:
+            plugin = re.fullmatch(r"pulumi-resource-(\w+)", build.name)
+            home = directory / "home" / "plugins"
+            to = home / f"resource-{plugin[1]}-v{build.linker['main.version']}" if plugin else directory / "bin"
+            to.mkdir(parents=True, exist_ok=True)
+            for file in sources[build.name].iterdir():
+                # A hard link, for the engine resolves a symbolic one and then looks beside the file it points to.
+                (to / file.name).hardlink_to(file)
+
+    publish(entry, fill)
+    return entry
 
 
 def _path(first: Iterable[Path]) -> str:

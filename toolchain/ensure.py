@@ -196,11 +196,15 @@ class _Run:
         self._tell(build.name, State.WAITING)
         with self._downloads:
             warm(build, go, self._processes, tell)
-        self._tell(build.name, State.WAITING, "a free processor")
 
         def fill(directory: Path) -> None:
-            with self._compilers:
+            if not self._compilers.acquire(blocking=False):
+                self._tell(build.name, State.WAITING, "a free processor")
+                self._compilers.acquire()
+            try:
                 compile_into(directory, build, go, self._processes, tell)
+            finally:
+                self._compilers.release()
 
         self._publish(build.name, build.entry, fill)
 
