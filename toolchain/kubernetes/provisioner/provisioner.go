@@ -20,7 +20,7 @@ import (
 
 const (
 	// provisionerName is what a StorageClass names us by.
-	provisionerName = "lab.kafka-platform/zone-local"
+	provisionerName = "lab.local/zone-directory"
 	provisionedBy   = "pv.kubernetes.io/provisioned-by"
 	selectedNode    = "volume.kubernetes.io/selected-node"
 	zoneLabel       = "topology.kubernetes.io/zone"
