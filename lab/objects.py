@@ -36,6 +36,11 @@ def objects() -> list[tuple[str, dict[str, Any]]]:
     read = ["get", "list", "watch"]
     change = [*read, "create", "update", "patch", "delete"]
     return [
+        # The API server makes it too, but seconds later; its uid is what tells one cluster from another.
+        (
+            "/api/v1/namespaces/kube-system",
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system"}},
+        ),
         _binding("lab:apiserver-kubelet-client", "system:kubelet-api-admin", "kube-apiserver-kubelet-client"),
         _role(
             "lab:coredns",
