@@ -90,12 +90,16 @@ class Processes:
         """Return the file that holds what the process printed."""
         return self._layout.logs / f"{name}.log"
 
+    def mark(self, name: str, environment: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment with the marker by which a stop finds the process and its children."""
+        return {**environment, MARKER: f"{self._layout.root}|{name}"}
+
     def start(self, daemon: Daemon) -> bool:
         """Start the program unless it runs; return whether it was started.
 
         It gets a session of its own, so that a Ctrl-C at the terminal doesn't reach it.
         """
-        if self.find(daemon.name) is not None:
+        if self.find(daemon.name) is not None or self._adopt(daemon.name):
             return False
         for folder in (self._layout.processes, self._layout.logs):
             folder.mkdir(parents=True, exist_ok=True)
@@ -103,7 +107,7 @@ class Processes:
         pid = os.posix_spawn(
             command[0],
             command,
-            {**daemon.environment, MARKER: f"{self._layout.root}|{daemon.name}"},
+            self.mark(daemon.name, daemon.environment),
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, str(self.log(daemon.name)), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
@@ -113,11 +117,21 @@ class Processes:
             setsigmask=(),
             setsigdef=(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE),
         )
+        self._record(daemon.name, pid)
+        return True
+
+    def _adopt(self, name: str) -> bool:
+        """Take up a process that a killed start could not record. It leads its session; its children do not."""
+        leaders = [pid for pid in self.owned(name) if _session(pid) == pid]
+        return any(self._record(name, pid) for pid in leaders)
+
+    def _record(self, name: str, pid: int) -> bool:
         identity = identify(pid)
-        if identity is not None:
-            temporary = self._file(daemon.name).with_suffix(".new")
-            temporary.write_text(json.dumps(asdict(identity)))
-            temporary.replace(self._file(daemon.name))
+        if identity is None:
+            return False
+        temporary = self._file(name).with_suffix(".new")
+        temporary.write_text(json.dumps(asdict(identity)))
+        temporary.replace(self._file(name))
         return True
 
     def check(self, name: str) -> None:
@@ -143,6 +157,13 @@ class Processes:
 
     def _file(self, name: str) -> Path:
         return self._layout.processes / f"{name}.json"
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
 
 
 def marked() -> dict[int, tuple[str, str]]:

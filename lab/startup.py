@@ -82,7 +82,7 @@ class _Start:
 
     def unpack(self) -> None:
         """Make the template of the zones' containerd roots."""
-        self.template = template.ensure(self.archives, self.cancel, self.report)
+        self.template = template.ensure(self.archives, self.processes, self.cancel, self.report)
 
     def launch(self, name: str) -> None:
         """Start one program of the control plane."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from lab.errors import LabError
+from lab.process import Processes
 from lab.steps import Cancel, Report
 from lab.tools import environment, run, tool
 
@@ -40,7 +41,7 @@ def key(digests: Sequence[str], containerd: str) -> str:
     return hashlib.sha256("\n".join([containerd, *sorted(digests)]).encode()).hexdigest()[:16]
 
 
-def ensure(archives: Sequence[Path], cancel: Cancel, report: Report) -> Path:
+def ensure(archives: Sequence[Path], processes: Processes, cancel: Cancel, report: Report) -> Path:
     """Return the template for these images, made if it isn't there."""
     from toolchain.cache import cache_root
 
@@ -54,12 +55,12 @@ def ensure(archives: Sequence[Path], cancel: Cancel, report: Report) -> Path:
         shutil.rmtree(stale, ignore_errors=True)
     report("unpacking the images")
     with tempfile.TemporaryDirectory(prefix="new-", dir=folder, ignore_cleanup_errors=True) as place:
-        _import(Path(place), archives, cancel)
+        _import(Path(place), archives, processes, cancel)
         (Path(place) / "root").rename(template)
     return template
 
 
-def _import(place: Path, archives: Sequence[Path], cancel: Cancel) -> None:
+def _import(place: Path, archives: Sequence[Path], processes: Processes, cancel: Cancel) -> None:
     config, socket, log = place / "config.toml", place / "sock", place / "log"
     config.write_text(
         f'version = 2\nroot = "{place}/root"\nstate = "{place}/state"\n'
@@ -72,7 +73,7 @@ def _import(place: Path, archives: Sequence[Path], cancel: Cancel) -> None:
             [tool("containerd"), f"--config={config}", "--log-level=warn"],
             stdout=output,
             stderr=output,
-            env=environment(),
+            env=processes.mark("images", environment()),
             start_new_session=True,
         ) as server,
     ):
