@@ -82,7 +82,7 @@ class KafkaCluster(pulumi.ComponentResource):
         # Everything else lives in it; without this edge a destroy would race with the namespace's own deletion.
         self._inside = pulumi.ResourceOptions(parent=self, depends_on=[namespace])
         material = TlsMaterial(f"{name}-tls", TlsMaterialArgs(topology=topology, protect=args.protect), self._child)
-        base = [namespace, *self._network(topology), *self._permissions()]
+        base = [namespace, *self._network(topology), *self._permissions(topology)]
         pools = self._pools(topology, material, base)
         rollout = pulumi.Output.all(*(pool.rollout for pool in pools))
         external = args.spec.external.type is not ExternalAccess.NONE
@@ -130,7 +130,7 @@ class KafkaCluster(pulumi.ComponentResource):
             ),
         ]
 
-    def _permissions(self) -> list[pulumi.Resource]:
+    def _permissions(self, topology: Topology) -> list[pulumi.Resource]:
         spec, namespace = self._args.spec, self._args.namespace
         account = k8s.core.v1.ServiceAccount(
             f"{self._name}-service-account",
@@ -144,7 +144,7 @@ class KafkaCluster(pulumi.ComponentResource):
             f"{self._name}-operator", **operator_role_binding(spec, namespace), opts=self._inside
         )
         budget = k8s.policy.v1.PodDisruptionBudget(
-            f"{self._name}-disruption-budget", **pod_disruption_budget(spec, namespace), opts=self._inside
+            f"{self._name}-disruption-budget", **pod_disruption_budget(topology), opts=self._inside
         )
         return [account, role, binding, budget]
 

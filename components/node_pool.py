@@ -95,14 +95,10 @@ class NodePool(pulumi.ComponentResource):
             f"{first.stateful_set}-keys",
             metadata=_metadata(first, f"{first.stateful_set}-keys"),
             type="Opaque",
-            string_data=pulumi.Output.secret(
-                pulumi.Output.all(
-                    **{
-                        f"{node.pod}.pem": pulumi.Output.concat(leaf.private_key_pem, leaf.certificate_pem)
-                        for node, leaf in zip(nodes, leaves, strict=True)
-                    }
-                )
-            ),
+            string_data={
+                f"{node.pod}.pem": pulumi.Output.concat(leaf.private_key_pem, leaf.certificate_pem)
+                for node, leaf in zip(nodes, leaves, strict=True)
+            },
             opts=child,
         )
         claims = [

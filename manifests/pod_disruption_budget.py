@@ -2,25 +2,30 @@
 
 from typing import Any
 
-from config.kafka import KafkaClusterSpec
 from manifests.labels import cluster_labels, object_labels
+from manifests.nodes import Topology
+from manifests.unsafe import UnsafeManifest
 
 
-class UnsafeManifest(ValueError):
-    """An object that would put data or availability at risk."""
-
-
-def pod_disruption_budget(spec: KafkaClusterSpec, namespace: str) -> dict[str, Any]:
+def pod_disruption_budget(topology: Topology) -> dict[str, Any]:
     """Return a budget of one over all pools: quorum and ISR each bear one node away.
 
-    Raises UnsafeManifest when the replication factor leaves no room for even one.
+    A single replica or a single controller is bare by choice, and nothing could be drained if it counted. Raises
+    UnsafeManifest where several are asked for that still bear none away.
     """
-    if spec.replication_factor - spec.min_insync_replicas < 1 and spec.replication_factor > 1:
+    spec = topology.spec
+    if spec.replication_factor > 1 and spec.min_insync_replicas >= spec.replication_factor:
         raise UnsafeManifest(
-            f"min_insync_replicas {spec.min_insync_replicas} of {spec.replication_factor} replicas bears no disruption"
+            f"a disruption budget of 1 would stop every acks=all producer: min_insync_replicas is "
+            f"{spec.min_insync_replicas} of {spec.replication_factor} replicas; allowed are at most "
+            f"{spec.replication_factor - 1}"
+        )
+    if len(topology.controllers) == 2:
+        raise UnsafeManifest(
+            "a disruption budget of 1 would take the quorum's majority: it has 2 controllers; allowed are 1, 3, 5 or 7"
         )
     return {
-        "metadata": {"name": spec.name, "namespace": namespace, "labels": object_labels(spec.name)},
+        "metadata": {"name": spec.name, "namespace": topology.namespace, "labels": object_labels(spec.name)},
         "spec": {
             "maxUnavailable": 1,
             "selector": {"matchLabels": cluster_labels(spec.name)},

@@ -25,7 +25,7 @@ def listeners(node: Node, spec: KafkaClusterSpec) -> tuple[Listener, ...]:
 def advertised(node: Node, topology: Topology) -> dict[Listener, str]:
     """Return listener to host:port as told to clients; the controller listener isn't advertised by brokers."""
     hosts = topology.spec.external.hosts
-    found = {}
+    found: dict[Listener, str] = {}
     for listener in listeners(node, topology.spec):
         if listener is Listener.CONTROLLER:
             continue

@@ -1,5 +1,6 @@
 """The StatefulSet of one pool in one zone, with its volume claims."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -65,6 +66,7 @@ def stateful_set(nodes: tuple[Node, ...], topology: Topology, names: dict[str, s
             "name": node.stateful_set,
             "namespace": node.namespace,
             "labels": {**object_labels(node.cluster), **set_labels(node)},
+            "annotations": {"pulumi.com/waitFor": _rolled_out(len(nodes))},
         },
         "spec": {
             "serviceName": HEADLESS_SERVICE,
@@ -83,6 +85,18 @@ def stateful_set(nodes: tuple[Node, ...], topology: Topology, names: dict[str, s
             "volumeClaimTemplates": [{"metadata": {"name": _DATA_VOLUME}, "spec": _claim_spec(node)}],
         },
     }
+
+
+def _rolled_out(replicas: int) -> str:
+    """Return what Pulumi waits for: every pod is of the latest revision, and ready.
+
+    Pods of both revisions count as current and as updated only when both revisions are one. The provider's own rule
+    for StatefulSets takes a status that doesn't know of the change yet for the result of it
+    (github.com/pulumi/pulumi-kubernetes/pull/4094), and the next zone would go down with this one; conditions given
+    here are compared with ``observedGeneration`` first.
+    """
+    fields = ("updatedReplicas", "currentReplicas", "readyReplicas")
+    return json.dumps([f"jsonpath={{.status.{field}}}={replicas}" for field in fields])
 
 
 def _pod_spec(node: Node, topology: Topology, names: dict[str, str]) -> dict[str, Any]:
@@ -159,7 +173,7 @@ def _format_container(topology: Topology) -> dict[str, Any]:
         "volumeMounts": [
             _CONFIG_MOUNT,
             _DATA_MOUNT,
-            _mount("tmp", "/tmp"),  # noqa: S108: the container's own emptyDir
+            _mount("tmp", "/tmp"),  # noqa: S108
             _mount("format", paths.FORMAT_ARGUMENTS.rsplit("/", 1)[0]),
         ],
     }
@@ -168,8 +182,9 @@ def _format_container(topology: Topology) -> dict[str, Any]:
 def _kafka_container(node: Node, topology: Topology) -> dict[str, Any]:
     resources = node.pool.resources
     memory = quantity(resources.memory)
+    # Without the services' prefix: a container port's name has 15 characters at most.
     ports = [
-        *({"name": f"tcp-{one.lower()}", "containerPort": PORTS[one]} for one in listeners(node, topology.spec)),
+        *({"name": one.lower(), "containerPort": PORTS[one]} for one in listeners(node, topology.spec)),
         {"name": "readiness", "containerPort": READINESS_PORT},
     ]
     return {
@@ -194,7 +209,7 @@ def _kafka_container(node: Node, topology: Topology) -> dict[str, Any]:
             _mount("agent", paths.AGENT),
             _mount("trust", paths.CLUSTER_CA.rsplit("/", 1)[0]),
             _DATA_MOUNT,
-            _mount("tmp", "/tmp"),  # noqa: S108: the container's own emptyDir
+            _mount("tmp", "/tmp"),  # noqa: S108
         ],
     }
 
