@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from config.kafka import KafkaClusterSpec, NodePoolSpec
-from config.literals import HEADLESS_SERVICE, PORTS, Listener, Role
+from config.literals import HEADLESS_SERVICE, PORTS, ExternalAccess, Listener, Role
 from config.topology import node_id, zone_suffix
 
 
@@ -95,7 +95,7 @@ class Topology:
         return ",".join(f"{node.id}@{node.host}:{port}" for node in self.controllers)
 
     def external_port(self, node: Node, *, mtls: bool) -> int:
-        """Return the node port of one broker: brokers count up from the first, by id."""
+        """Return the port one broker is reached by from outside: brokers count up from the first, by id."""
         first = self.spec.external.mtls_first_broker_port if mtls else self.spec.external.first_broker_port
         return first + self.brokers.index(node)
 
@@ -105,7 +105,12 @@ class Topology:
         return [f"{hosts[node.zone]}:{self.external_port(node, mtls=mtls)}" for node in self.brokers]
 
     def external_bootstrap(self, *, mtls: bool) -> str:
-        """Return host:port,… of the bootstrap node port on every zone's host."""
+        """Return host:port,… by which clients outside find the cluster.
+
+        A node port answers on every host; a load balancer stands for one broker, so all of them are named.
+        """
+        if self.spec.external.type is ExternalAccess.LOAD_BALANCER:
+            return ",".join(self.external_endpoints(mtls=mtls))
         port = self.spec.external.mtls_bootstrap_port if mtls else self.spec.external.bootstrap_port
         hosts = dict.fromkeys(self.spec.external.hosts[node.zone] for node in self.brokers)
         return ",".join(f"{host}:{port}" for host in hosts)

@@ -1,13 +1,18 @@
 """``server.properties`` of each node, complete and without a secret."""
 
+import re
+from math import ceil
+
 from config.kafka import KafkaClusterSpec
 from config.literals import ADMIN_USER, BOOTSTRAP_SERVICE, NODE_PRINCIPAL, PORTS, ExternalAccess, Listener
 from manifests import paths
 from manifests.nodes import Node, Topology
+from manifests.unsafe import UnsafeManifest
 
 _SASL = (Listener.INTERNAL, Listener.EXTERNAL)
 _CLIENT_TLS = (Listener.MTLS, Listener.EXTERNALMTLS)
-_NODES = (Listener.CONTROLLER, Listener.REPLICATION)
+_CN_IS_PRINCIPAL = "RULE:^CN=([a-z0-9-]+),.*$/$1/"
+"""DEFAULT would make the whole distinguished name the principal. What doesn't match isn't let in."""
 
 
 def listeners(node: Node, spec: KafkaClusterSpec) -> tuple[Listener, ...]:
@@ -38,22 +43,29 @@ def advertised(node: Node, topology: Topology) -> dict[Listener, str]:
 
 
 def server_properties(node: Node, topology: Topology) -> dict[str, str]:
-    """Return all settings of one node by their Kafka names."""
+    """Return all settings of one node by their Kafka names.
+
+    Raises UnsafeManifest when ``broker_config`` would change what identity, encryption, authorisation or durability
+    rest on, or would put a secret into a file that is none.
+    """
     spec = topology.spec
-    settings: dict[str, object] = {
+    fixed: dict[str, object] = {
         "node.id": node.id,
         "process.roles": ",".join(sorted(node.pool.roles)),
+        # Static voters: every disk can be formatted alone and alike; a quorum of dynamic ones (KIP-853) needs a first.
         "controller.quorum.voters": topology.voters,
         "controller.listener.names": Listener.CONTROLLER,
         "log.dirs": paths.LOG_DIR,
         **_listener_settings(node, topology),
         **_security(node, spec),
-        **_quorum(),
+        **_durability(spec),
     }
-    if node.is_broker:
-        settings.update(_durability(spec))
-        settings.update(_broker(node))
-        settings.update(spec.broker_config)
+    for name, value in spec.broker_config.items():
+        if name in fixed or name.startswith(("listener.name.", "ssl.", "sasl.")):
+            raise UnsafeManifest(f"broker_config must not set {name} ({value}): every node's safety rests on it")
+        if any(word in name for word in ("password", "secret", "jaas")):
+            raise UnsafeManifest(f"broker_config must not set {name}: server.properties holds no secret")
+    settings = {**fixed, **_cluster(), **(_broker(node) if node.is_broker else {}), **spec.broker_config}
     return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in settings.items()}
 
 
@@ -87,8 +99,7 @@ def _security(node: Node, spec: KafkaClusterSpec) -> dict[str, object]:
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "allow.everyone.if.no.acl.found": False,
         "super.users": f"User:{ADMIN_USER};User:{NODE_PRINCIPAL}",
-        # The CN is the principal; DEFAULT would make the whole distinguished name one.
-        "ssl.principal.mapping.rules": "RULE:^CN=([a-z0-9-]+),.*$/$1/",
+        "ssl.principal.mapping.rules": _CN_IS_PRINCIPAL,
     }
     for listener in dict.fromkeys([*listeners(node, spec), Listener.CONTROLLER]):
         prefix = f"listener.name.{listener.lower()}"
@@ -102,6 +113,10 @@ def _security(node: Node, spec: KafkaClusterSpec) -> dict[str, object]:
         if listener in _CLIENT_TLS:
             settings[f"{prefix}.ssl.truststore.type"] = "PEM"
             settings[f"{prefix}.ssl.truststore.location"] = paths.CLIENTS_CA
+            # No certificate of the clients CA makes a super user, whatever its CN says.
+            settings[f"{prefix}.ssl.principal.mapping.rules"] = (
+                f"RULE:^CN=({ADMIN_USER}|{NODE_PRINCIPAL}),.*$/clients-ca-$1/,{_CN_IS_PRINCIPAL}"
+            )
     if node.is_broker:
         settings["sasl.enabled.mechanisms"] = spec.scram_mechanism
         # Connections outlive no credential for longer (KIP-368).
@@ -109,17 +124,20 @@ def _security(node: Node, spec: KafkaClusterSpec) -> dict[str, object]:
     return settings
 
 
-def _quorum() -> dict[str, object]:
+def _cluster() -> dict[str, object]:
+    """Return what the active controller decides by, so that controllers and brokers must have the same."""
     return {
-        "controller.quorum.election.timeout.ms": 1000,
-        "controller.quorum.fetch.timeout.ms": 2000,
-        "controller.quorum.request.timeout.ms": 2000,
         # Idle metadata records tell followers how fresh they are, see the readiness agent; 1 s halves their cost.
         "metadata.max.idle.interval.ms": 1000,
+        # A dead broker is fenced after 6 s; three heartbeats must be lost for it.
+        "broker.heartbeat.interval.ms": 1500,
+        "broker.session.timeout.ms": 6000,
+        "leader.imbalance.check.interval.seconds": 30,
     }
 
 
 def _durability(spec: KafkaClusterSpec) -> dict[str, object]:
+    """Return what acknowledged records rest on; controllers create topics and elect leaders by it."""
     return {
         "default.replication.factor": spec.replication_factor,
         "min.insync.replicas": spec.min_insync_replicas,
@@ -133,29 +151,32 @@ def _durability(spec: KafkaClusterSpec) -> dict[str, object]:
     }
 
 
+def _cores(cpu: str) -> int:
+    """Return a Kubernetes CPU quantity in whole cores, rounded up."""
+    return -(-int(cpu[:-1]) // 1000) if cpu.endswith("m") else ceil(float(cpu))
+
+
 def _broker(node: Node) -> dict[str, object]:
+    cores = _cores(node.pool.resources.cpu)
     return {
         "broker.rack": node.zone,
         # Consumers that name their rack read from it (KIP-392): cross-zone traffic is what a cloud bills.
         "replica.selector.class": "org.apache.kafka.common.replica.RackAwareReplicaSelector",
         "controlled.shutdown.enable": True,
-        # A dead broker is fenced after 6 s; three heartbeats must be lost for it.
-        "broker.heartbeat.interval.ms": 1500,
-        "broker.session.timeout.ms": 6000,
-        # The platform document's «tuned network I/O»: buffers for links of 10 Gb/s, threads for two cores.
-        "num.network.threads": 3,
-        "num.io.threads": 8,
+        # At two cores these are Kafka's defaults. Each listener has network threads of its own.
+        "num.network.threads": cores + 1,
+        "num.io.threads": 4 * cores,
+        "num.replica.fetchers": -(-cores // 2),
+        # Room for 10 Gb/s at a millisecond between zones.
         "socket.send.buffer.bytes": 1_048_576,
         "socket.receive.buffer.bytes": 1_048_576,
         "socket.request.max.bytes": 104_857_600,
-        "num.replica.fetchers": 2,
         "num.recovery.threads.per.data.dir": 2,
         "log.cleaner.dedupe.buffer.size": 33_554_432,
         "offsets.topic.num.partitions": 12,
         "transaction.state.log.num.partitions": 12,
         "share.coordinator.state.topic.num.partitions": 12,
         "group.initial.rebalance.delay.ms": 500,
-        "leader.imbalance.check.interval.seconds": 30,
     }
 
 
@@ -165,8 +186,14 @@ def bootstrap_servers(namespace: str, listener: Listener) -> str:
 
 
 def render(settings: dict[str, str]) -> str:
-    """Render a properties file, sorted by key; raises ValueError for what a line can't hold."""
+    """Render a properties file, sorted by key.
+
+    Raises UnsafeManifest for what Java would read otherwise than it is written (java.util.Properties): backslashes,
+    line breaks, blanks at the ends, anything but ASCII.
+    """
     for key, value in settings.items():
-        if "\n" in value or "\\" in value:
-            raise ValueError(f"{key} must hold neither a backslash nor a line break")
+        if re.search(r"[^!-~]|[\\=:#!]", key) or not value.isascii() or not value.isprintable() or "\\" in value:
+            raise UnsafeManifest(f"{key}={value!r} must be printable ASCII on one line, without a backslash")
+        if value != value.strip():
+            raise UnsafeManifest(f"{key}={value!r} must not begin or end with a blank")
     return "".join(f"{key}={value}\n" for key, value in sorted(settings.items()))

@@ -20,8 +20,9 @@ _OUTSIDE = {ExternalAccess.NODE_PORT: "NodePort", ExternalAccess.LOAD_BALANCER: 
 def services(topology: Topology) -> dict[str, dict[str, Any]]:
     """Return every service by its name."""
     found = [_headless(topology), _bootstrap(topology)]
-    if topology.spec.external.type is not ExternalAccess.NONE:
+    if topology.spec.external.type is ExternalAccess.NODE_PORT:
         found.append(_external_bootstrap(topology))
+    if topology.spec.external.type is not ExternalAccess.NONE:
         found.extend(_external_broker(topology, node) for node in topology.brokers)
     return {service["metadata"]["name"]: service for service in found}
 
@@ -39,14 +40,16 @@ def _service(topology: Topology, name: str, selector: dict[str, str], ports: lis
     }
 
 
-def _port(listener: Listener, node_port: int | None = None) -> dict[str, Any]:
-    port: dict[str, Any] = {
-        "name": f"tcp-{listener.lower()}",
-        "port": PORTS[listener],
-        "targetPort": PORTS[listener],
-        "protocol": "TCP",
-    }
-    return port if node_port is None else {**port, "nodePort": node_port}
+def _port(listener: Listener) -> dict[str, Any]:
+    port = PORTS[listener]
+    return {"name": f"tcp-{listener.lower()}", "port": port, "targetPort": port, "protocol": "TCP"}
+
+
+def _external_port(topology: Topology, listener: Listener, advertised: int) -> dict[str, Any]:
+    """Return the port of a service that is reached by the advertised one: a load balancer listens on it itself."""
+    if topology.spec.external.type is ExternalAccess.LOAD_BALANCER:
+        return {**_port(listener), "port": advertised}
+    return {**_port(listener), "nodePort": advertised}
 
 
 def _headless(topology: Topology) -> Any:
@@ -76,16 +79,16 @@ def _bootstrap(topology: Topology) -> Any:
 def _external_bootstrap(topology: Topology) -> Any:
     external = topology.spec.external
     ports = [
-        _port(Listener.EXTERNAL, external.bootstrap_port),
-        _port(Listener.EXTERNALMTLS, external.mtls_bootstrap_port),
+        _external_port(topology, Listener.EXTERNAL, external.bootstrap_port),
+        _external_port(topology, Listener.EXTERNALMTLS, external.mtls_bootstrap_port),
     ]
-    return _service(topology, EXTERNAL_BOOTSTRAP_SERVICE, _brokers(topology), ports, type=_OUTSIDE[external.type])
+    return _service(topology, EXTERNAL_BOOTSTRAP_SERVICE, _brokers(topology), ports, type="NodePort")
 
 
 def _external_broker(topology: Topology, node: Node) -> Any:
     ports = [
-        _port(Listener.EXTERNAL, topology.external_port(node, mtls=False)),
-        _port(Listener.EXTERNALMTLS, topology.external_port(node, mtls=True)),
+        _external_port(topology, Listener.EXTERNAL, topology.external_port(node, mtls=False)),
+        _external_port(topology, Listener.EXTERNALMTLS, topology.external_port(node, mtls=True)),
     ]
     # It stands for one broker: hiding it while it isn't ready would cut clients off from partitions it leads.
     return _service(

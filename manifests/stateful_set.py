@@ -57,8 +57,8 @@ def quantity(size: int) -> str:
 def stateful_set(nodes: tuple[Node, ...], topology: Topology, names: dict[str, str], checksum: Any) -> dict[str, Any]:
     """Return the StatefulSet of ``nodes``, which share pool and zone.
 
-    ``names`` gives the names of the ConfigMaps and Secrets (config, runtime, keys, trust, format); ``checksum`` may be an
-    Output and changes when a pod has to be replaced.
+    ``names`` gives the names of the ConfigMaps and Secrets (config, runtime, keys, agent, trust, format); ``checksum``
+    may be an Output and changes when a pod has to be replaced.
     """
     node = nodes[0]
     return {
