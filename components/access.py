@@ -1,6 +1,7 @@
 """Everything inside Kafka: topics, users, permissions, quotas, behind the readiness gate."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,6 +26,17 @@ _PROVIDER_MECHANISM: Final = {
     ScramMechanism.SCRAM_SHA_256: "scram-sha256",
     ScramMechanism.SCRAM_SHA_512: "scram-sha512",
 }
+_DEPRECATED: Final = {
+    "ca_cert_file": "KAFKA_CA_CERT",
+    "client_cert_file": "KAFKA_CLIENT_CERT",
+    "client_key_file": "KAFKA_CLIENT_KEY",
+}
+"""Provider fields with a default in the environment that warn when they are given, even when given empty."""
+
+
+def deprecated_fields(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return empty values for the deprecated fields that a variable would fill, and only for those."""
+    return {field: "" for field, variable in _DEPRECATED.items() if environment.get(variable)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +153,7 @@ class KafkaAccess(pulumi.ComponentResource):
             sasl_aws_token="",
             sasl_oauth_scopes=[],
             sasl_token_url="",
+            **deprecated_fields(),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[gate]),
         )
 

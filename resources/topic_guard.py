@@ -61,7 +61,7 @@ class _GuardProvider(ResourceProvider):
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         problems = losses(olds.get("topics") or {}, news["topics"], news["allow_data_loss"])
-        return CheckResult(news, [CheckFailure("topics", str(problem)) for problem in problems])
+        return CheckResult(news, [CheckFailure("", str(problem)) for problem in problems])
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         return CreateResult(id_="topics", outs=props)
