@@ -22,7 +22,14 @@ except TargetError as error:
 
 providers = [
     # The path, not the content: a kubeconfig's credential has no business in the state.
-    k8s.Provider("kubernetes", kubeconfig=str(target.kubeconfig), context=target.context),
+    k8s.Provider(
+        "kubernetes",
+        kubeconfig=str(target.kubeconfig),
+        context=target.context,
+        # Otherwise the provider deletes and creates them anew, and a pod that starts in between finds none.
+        enable_config_map_mutable=True,
+        enable_secret_mutable=True,
+    ),
     tls.Provider("tls"),
 ]
 

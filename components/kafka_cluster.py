@@ -77,7 +77,12 @@ class KafkaCluster(pulumi.ComponentResource):
                 "name": args.namespace,
                 "labels": {**labels, "pod-security.kubernetes.io/enforce": "restricted"},
             },
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=args.protect,
+                # Deleting a namespace deletes the claims in it, kept or not.
+                retain_on_delete=any(pool.storage.retain for pool in args.spec.pools),
+            ),
         )
         # Everything else lives in it; without this edge a destroy would race with the namespace's own deletion.
         self._inside = pulumi.ResourceOptions(parent=self, depends_on=[namespace])

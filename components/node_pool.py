@@ -10,6 +10,7 @@ import pulumi_kubernetes as k8s
 
 from components.tls_material import Leaf
 from config.kafka import NodePoolSpec
+from config.topology import zone_suffix
 from manifests.jvm_options import jvm_options
 from manifests.labels import object_labels
 from manifests.nodes import Node, Topology
@@ -58,7 +59,9 @@ class NodePool(pulumi.ComponentResource):
         checksums: list[pulumi.Output[str]] = []
         before: list[pulumi.Resource] = list(args.after)
         for zone in args.pool.zones:
-            created, checksum = self._zone(args, args.topology.members(args.pool, zone), before)
+            created, checksum = self._zone(
+                f"{name}-{zone_suffix(zone)}", args, args.topology.members(args.pool, zone), before
+            )
             self.stateful_sets.append(created)
             checksums.append(checksum)
             before = [created]
@@ -68,7 +71,7 @@ class NodePool(pulumi.ComponentResource):
         self.register_outputs({"rollout": self.rollout})
 
     def _zone(
-        self, args: NodePoolArgs, nodes: tuple[Node, ...], before: Sequence[pulumi.Resource]
+        self, name: str, args: NodePoolArgs, nodes: tuple[Node, ...], before: Sequence[pulumi.Resource]
     ) -> tuple[k8s.apps.v1.StatefulSet, pulumi.Output[str]]:
         child = pulumi.ResourceOptions(parent=self, depends_on=[args.namespace])
         first = nodes[0]
@@ -78,13 +81,13 @@ class NodePool(pulumi.ComponentResource):
         }
         runtime = {"options": jvm_options(args.pool), "log4j2.yaml": args.logging}
         config_map = k8s.core.v1.ConfigMap(
-            f"{first.stateful_set}-config",
+            f"{name}-config",
             metadata=_metadata(first, f"{first.stateful_set}-config"),
             data=configuration,
             opts=child,
         )
         runtime_map = k8s.core.v1.ConfigMap(
-            f"{first.stateful_set}-runtime",
+            f"{name}-runtime",
             metadata=_metadata(first, f"{first.stateful_set}-runtime"),
             data=runtime,
             opts=child,
@@ -92,7 +95,7 @@ class NodePool(pulumi.ComponentResource):
         leaves = [args.leaves[node.pod] for node in nodes]
         certificates = pulumi.Output.all(*(leaf.certificate_pem for leaf in leaves))
         keys = k8s.core.v1.Secret(
-            f"{first.stateful_set}-keys",
+            f"{name}-keys",
             metadata=_metadata(first, f"{first.stateful_set}-keys"),
             type="Opaque",
             string_data={
@@ -103,7 +106,7 @@ class NodePool(pulumi.ComponentResource):
         )
         claims = [
             k8s.core.v1.PersistentVolumeClaim(
-                node.pod,
+                f"{name}-{node.replica}",
                 **persistent_volume_claim(node),
                 opts=pulumi.ResourceOptions(
                     parent=self,
@@ -127,7 +130,7 @@ class NodePool(pulumi.ComponentResource):
             "format": args.format_secret,
         }
         created = k8s.apps.v1.StatefulSet(
-            first.stateful_set,
+            name,
             **stateful_set(nodes, args.topology, names, checksum),
             opts=pulumi.ResourceOptions(
                 parent=self,
