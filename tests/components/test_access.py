@@ -158,8 +158,20 @@ def test_the_gate_goes_before_the_provider(made: Recording) -> None:
             assert resource.provider == provider.urn, resource.name
 
 
+FILES = {"KAFKA_CA_CERT": "caCertFile", "KAFKA_CLIENT_CERT": "clientCertFile", "KAFKA_CLIENT_KEY": "clientKeyFile"}
+
+
+def test_deprecated_fields_are_left_out_until_a_variable_would_fill_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in FILES:
+        monkeypatch.delenv(name, raising=False)
+    assert not set(FILES.values()) & access().one("pulumi:providers:kafka", "access-kafka").inputs.keys()
+    monkeypatch.setenv("KAFKA_CLIENT_CERT", "leaked")
+    inputs = access().one("pulumi:providers:kafka", "access-kafka").inputs
+    assert {key: value for key, value in inputs.items() if key in FILES.values()} == {"clientCertFile": ""}
+
+
 def test_no_environment_variable_reaches_the_provider(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("KAFKA_SASL_MECHANISM", "KAFKA_CLIENT_CERT", "KAFKA_SASL_PASSWORD", "AWS_SECRET_ACCESS_KEY"):
+    for name in (*FILES, "KAFKA_SASL_MECHANISM", "KAFKA_SASL_PASSWORD", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "leaked")
     monkeypatch.setenv("KAFKA_SKIP_VERIFY", "true")
     monkeypatch.setenv("KAFKA_ENABLE_TLS", "false")
