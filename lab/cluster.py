@@ -11,7 +11,7 @@ from lab import control_plane, preflight
 from lab.errors import Cancelled, LabError
 from lab.lock import exclusive
 from lab.paths import Layout, layout
-from lab.process import Processes, boot_id
+from lab.process import Processes, boot_id, roots
 from lab.startup import bring_up
 from lab.status import Status, collect
 from lab.steps import Cancel, Report, silent
@@ -37,7 +37,7 @@ def start(report: Report = silent) -> None:
             with _interruptible() as cancel:
                 _start(files, cancel, report)
         except OSError as error:
-            raise LabError(f"{error.filename}: {error.strerror}; see `python -m lab logs`") from error
+            raise LabError(f"the lab can't start: {error}") from error
         finally:
             remove_empty(files.root.parent)
 
@@ -47,7 +47,7 @@ def stop(report: Report = silent, *, keep_data: bool = False) -> None:
     files = layout()
     preflight.check_platform()
     with exclusive(files, report):
-        preflight.check_alone(files)
+        preflight.check_alone(files, roots())
         tear_down(files, keep_data=keep_data, report=report)
         remove_empty(files.root.parent)
 

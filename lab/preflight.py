@@ -8,7 +8,7 @@ from typing import Final
 from lab import control_plane, network
 from lab.errors import LabError
 from lab.paths import Layout
-from lab.process import marked
+from lab.process import roots
 from lab.tools import run, system, tool
 
 WAY_OUT: Final = "name another cluster with KUBE_CONTEXT to do without the lab"
@@ -50,9 +50,9 @@ def check_capabilities(status: str) -> None:
         )
 
 
-def check_alone(layout: Layout) -> None:
+def check_alone(layout: Layout, running: set[str]) -> None:
     """Raise LabError when a lab with another data directory runs: names and addresses are the machine's."""
-    for other in sorted({root for root, _ in marked().values()} - {str(layout.root)}):
+    for other in sorted(running - {str(layout.root)}):
         raise LabError(
             f"a lab with its data in {other} is running: stop it with `KAFKA_PLATFORM_LAB={other} python -m lab stop`"
         )
@@ -70,5 +70,5 @@ def check(layout: Layout) -> None:
         run([system("unshare"), "--net", "--mount", "--", "true"])
     except LabError as error:
         raise LabError(f"no network namespace can be made here ({error}): {WAY_OUT}") from None
-    check_alone(layout)
+    check_alone(layout, roots())
     network.check_free()

@@ -149,7 +149,9 @@ class Processes:
 
     def owned(self, *names: str) -> set[int]:
         """Return every process of this lab, children included; with ``names``, those that were started by these."""
-        return {
+        wanted = names or self.names()
+        recorded = {identity.pid for name in wanted if (identity := self.find(name)) is not None}
+        return recorded | {
             pid
             for pid, (root, name) in marked().items()
             if root == str(self._layout.root) and (not names or name in names)
@@ -179,6 +181,11 @@ def marked() -> dict[int, tuple[str, str]]:
                     root, _, name = variable.removeprefix(prefix).decode().partition("|")
                     found[int(entry.name)] = root, name
     return found
+
+
+def roots() -> set[str]:
+    """Return the data directories of the labs that run."""
+    return {root for root, _ in marked().values()}
 
 
 def signal_all(pids: Iterable[int], number: signal.Signals) -> None:
