@@ -1,0 +1,278 @@
+"""What holds for every resource of the whole program, in every stack."""
+
+import base64
+import json
+import runpy
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pulumi.runtime.config import set_all_config
+
+import config.target
+from config.literals import ADMIN_USER, PROJECT
+from manifests.credential import derive_password
+from tests.components.recording import Recording, Resource, is_secret, public_text, recorded, reveal
+
+ROOT = Path(__file__).parents[2]
+STACKS = sorted(file.name.split(".")[1] for file in ROOT.glob("Pulumi.*.yaml"))
+MASTER = "a master secret that no stack has, of enough characters"
+SECRET_KEY = f"{PROJECT}:master_secret"
+
+
+@cache
+def program(stack: str) -> Recording:
+    """Run the program with the stack's own configuration, but for its master secret."""
+    values = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    settings = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+    settings[SECRET_KEY] = MASTER
+    with pytest.MonkeyPatch.context() as patch, recorded(stack=stack) as recording:
+        patch.setenv("PULUMI_CONFIG", json.dumps(settings))
+        patch.setenv("PULUMI_CONFIG_SECRET_KEYS", json.dumps([SECRET_KEY]))
+        patch.delenv("PLATFORM_OVERLAY", raising=False)
+        patch.setattr(config.target, "check_reachable", lambda _: None)
+        set_all_config(settings, [SECRET_KEY])
+        try:
+            runpy.run_path(str(ROOT / "__main__.py"))
+        finally:
+            set_all_config({}, [])
+    return recording
+
+
+@pytest.fixture(scope="module", params=STACKS)
+def recording(request: pytest.FixtureRequest) -> Recording:
+    return program(request.param)
+
+
+def is_provider(resource: Resource) -> bool:
+    return resource.type.startswith("pulumi:providers:")
+
+
+def is_kubernetes(resource: Resource) -> bool:
+    return resource.type.startswith("kubernetes:")
+
+
+def test_there_are_stacks() -> None:
+    assert "dev" in STACKS
+
+
+def test_everything_hangs_below_a_component(recording: Recording) -> None:
+    for resource in recording.all:
+        parent = recording.by_urn(resource.parent)
+        if is_provider(resource) or parent.type != "pulumi:pulumi:Stack":
+            continue
+        assert not resource.custom, f"{resource.type} {resource.name} has no component above it"
+
+
+def test_urns_and_places_in_kubernetes_are_unique(recording: Recording) -> None:
+    assert len({resource.urn for resource in recording.all}) == len(recording.all)
+    places = [
+        (resource.type, resource.metadata.get("namespace"), resource.metadata["name"])
+        for resource in recording.all
+        if is_kubernetes(resource)
+    ]
+    assert len(set(places)) == len(places)
+
+
+def test_components_have_our_token_and_register_their_outputs(recording: Recording) -> None:
+    components = [resource for resource in recording.all if not resource.custom]
+    assert components
+    for component in components:
+        assert component.type == f"{PROJECT}:index:{component.type.rpartition(':')[2]}"
+        assert recording.outputs(component.urn), f"{component.type} {component.name} has no outputs"
+        assert not component.inputs
+
+
+def test_no_resource_takes_a_default_provider(recording: Recording) -> None:
+    for resource in recording.all:
+        if not resource.custom or is_provider(resource) or resource.type.startswith("pulumi-python:dynamic"):
+            continue
+        package = resource.type.partition(":")[0]
+        assert resource.provider, f"{resource.type} {resource.name} takes the default provider"
+        assert recording.by_urn(resource.provider).type == f"pulumi:providers:{package}"
+
+
+def test_kubernetes_objects_are_named_labelled_and_in_one_namespace(recording: Recording) -> None:
+    (namespace,) = recording.by_type("Namespace")
+    for resource in recording.all:
+        if not is_kubernetes(resource):
+            continue
+        assert resource.metadata["labels"]["app.kubernetes.io/managed-by"] == "pulumi", resource.name
+        assert resource is namespace or resource.metadata["namespace"] == namespace.metadata["name"], resource.name
+
+
+def test_kubernetes_objects_exist_only_inside_their_namespace(recording: Recording) -> None:
+    """Without an edge to it, a destroy would race with the deletion of the namespace."""
+    (namespace,) = recording.by_type("Namespace")
+
+    def leads_there(urns: tuple[str, ...], seen: set[str]) -> bool:
+        for urn in urns:
+            if urn == namespace.urn:
+                return True
+            if urn not in seen:
+                seen.add(urn)
+                if leads_there(recording.by_urn(urn).dependencies, seen):
+                    return True
+        return False
+
+    for resource in recording.all:
+        if is_kubernetes(resource) and resource is not namespace:
+            assert leads_there(resource.dependencies, set()), f"{resource.type} {resource.name}"
+
+
+def test_maps_and_secrets_change_in_place(recording: Recording) -> None:
+    """The provider's default is to delete and create them, and their names are fixed: pods would find none."""
+    (provider,) = (each for each in recording.all if each.type == "pulumi:providers:kubernetes")
+    settings = reveal(dict(provider.inputs))
+    assert settings["enableConfigMapMutable"] == "true"
+    assert settings["enableSecretMutable"] == "true"
+
+
+def pod_specs(recording: Recording) -> list[tuple[Resource, dict[str, Any]]]:
+    return [
+        (resource, reveal(resource.inputs["spec"])["template"]["spec"])
+        for resource in recording.all
+        if is_kubernetes(resource) and "template" in (resource.inputs.get("spec") or {})
+    ]
+
+
+def test_pods_fit_the_restricted_pod_security_standard(recording: Recording) -> None:
+    """kubernetes.io/docs/concepts/security/pod-security-standards, level restricted."""
+    (namespace,) = recording.by_type("Namespace")
+    assert namespace.metadata["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    allowed = {"configMap", "downwardAPI", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
+    assert pod_specs(recording)
+    for resource, pod in pod_specs(recording):
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys(), resource.name
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["runAsUser"] != 0
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert all(set(volume) - {"name"} <= allowed for volume in pod["volumes"])
+        for container in [*pod["containers"], *pod.get("initContainers", [])]:
+            security = container["securityContext"]
+            assert security["allowPrivilegeEscalation"] is False
+            assert security["capabilities"] == {"drop": ["ALL"]}
+            assert security["readOnlyRootFilesystem"] is True
+            assert "hostPort" not in json.dumps(container.get("ports", []))
+
+
+def test_pods_have_bounds_and_no_token(recording: Recording) -> None:
+    for resource, pod in pod_specs(recording):
+        assert pod["automountServiceAccountToken"] is False, resource.name
+        for container in [*pod["containers"], *pod.get("initContainers", [])]:
+            assert {"cpu", "memory"} <= container["resources"]["requests"].keys(), resource.name
+            assert container["resources"]["limits"]["memory"] == container["resources"]["requests"]["memory"]
+
+
+def test_no_shell_and_no_secret_in_any_command(recording: Recording) -> None:
+    for _, pod in pod_specs(recording):
+        for container in [*pod["containers"], *pod.get("initContainers", [])]:
+            command = [*container["command"], *container.get("args", [])]
+            assert command[0] == "java"
+            assert not {"sh", "bash", "-c"} & set(command)
+            assert all("value" not in variable for variable in container["env"])
+
+
+def test_every_mount_has_its_volume_and_every_volume_is_mounted(recording: Recording) -> None:
+    for resource in recording.by_type("StatefulSet"):
+        spec = reveal(resource.inputs["spec"])
+        pod = spec["template"]["spec"]
+        volumes = {volume["name"] for volume in pod["volumes"]}
+        volumes |= {template["metadata"]["name"] for template in spec["volumeClaimTemplates"]}
+        mounted = {
+            mount["name"]
+            for container in [*pod["containers"], *pod["initContainers"]]
+            for mount in container["volumeMounts"]
+        }
+        assert mounted == volumes, resource.name
+
+
+def test_mounted_files_exist_for_every_pod(recording: Recording) -> None:
+    maps = {
+        resource.metadata["name"]: {
+            key for part in ("data", "binaryData", "stringData") for key in reveal(resource.inputs.get(part) or {})
+        }
+        for kind in ("ConfigMap", "Secret")
+        for resource in recording.by_type(kind)
+    }
+    for resource in recording.by_type("StatefulSet"):
+        spec = reveal(resource.inputs["spec"])
+        pod = spec["template"]["spec"]
+        sources = {
+            volume["name"]: (volume.get("configMap") or {}).get("name")
+            or (volume.get("secret") or {}).get("secretName")
+            for volume in pod["volumes"]
+        }
+        for mount in pod["containers"][0]["volumeMounts"]:
+            for number in range(spec["replicas"]):
+                if "subPathExpr" in mount:
+                    file = mount["subPathExpr"].replace("$(POD_NAME)", f"{resource.metadata['name']}-{number}")
+                    assert file in maps[sources[mount["name"]]], f"{resource.name} mounts {file}"
+        for name in filter(None, sources.values()):
+            assert maps[name], f"{resource.name} mounts an empty {name}"
+
+
+def test_every_port_of_a_policy_is_one_a_pod_opens(recording: Recording) -> None:
+    opened = {
+        port["containerPort"]
+        for _, pod in pod_specs(recording)
+        for container in pod["containers"]
+        for port in container["ports"]
+    }
+    ingress = {
+        port["port"]
+        for policy in recording.by_type("NetworkPolicy")
+        for rule in reveal(policy.inputs["spec"]).get("ingress", [])
+        for port in rule["ports"]
+    }
+    assert ingress == opened
+    served = {
+        port["targetPort"]
+        for service in recording.by_type("Service")
+        for port in reveal(service.inputs["spec"])["ports"]
+    }
+    assert served <= opened
+
+
+def test_names_of_container_ports_fit(recording: Recording) -> None:
+    for _, pod in pod_specs(recording):
+        names = [port["name"] for container in pod["containers"] for port in container["ports"]]
+        assert all(len(name) <= 15 for name in names)
+        assert len(set(names)) == len(names)
+
+
+def test_no_secret_is_in_plain_anywhere(recording: Recording) -> None:
+    clients: dict[str, Any] = reveal(recording.exports["clients"])
+    canaries = {MASTER, "private of", derive_password(MASTER, ADMIN_USER, 1)}
+    canaries |= {client["password"] for client in clients.values()}
+    canaries |= {base64.b64encode(canary.encode()).decode() for canary in canaries}
+    assert len(canaries) > 6
+    for resource in recording.all:
+        plain = public_text(dict(resource.inputs))
+        if not resource.custom:
+            plain += public_text(dict(recording.outputs(resource.urn)))
+        found = [canary for canary in canaries if canary in plain]
+        assert not found, f"{resource.type} {resource.name} holds a secret in plain"
+    assert not [canary for canary in canaries if canary in public_text(recording.exports)]
+
+
+def test_stack_outputs_are_the_contract(recording: Recording) -> None:
+    exports = recording.exports
+    assert set(exports) == {
+        *("namespace", "zones", "bootstrap_servers", "mtls_bootstrap_servers", "internal_bootstrap_servers"),
+        *("ca_pem", "clients"),
+    }
+    assert is_secret(exports["clients"])
+    fields = {"username", "password", "mechanism", "certificate_pem", "private_key_pem"}
+    assert all(set(client) == fields for client in reveal(exports["clients"]).values())
+
+
+def test_program_of_a_stack_is_deterministic(recording: Recording) -> None:
+    stack = recording.all[0].urn.split(":")[2]
+    program.cache_clear()
+    again = program(stack)
+    assert [(r.urn, r.inputs) for r in sorted(again.all, key=lambda r: r.urn)] == [
+        (r.urn, r.inputs) for r in sorted(recording.all, key=lambda r: r.urn)
+    ]
