@@ -61,7 +61,7 @@ def test_selector_of_a_stateful_set_fits_its_own_pods_only() -> None:
 
 
 def test_broken_pod_does_not_stop_its_own_repair() -> None:
-    """OrderedReady would wait for the broken pod to become ready first (kubernetes.io: StatefulSets, forced rollback)."""
+    """OrderedReady would wait for the broken pod first (kubernetes.io: StatefulSets, forced rollback)."""
     assert rendered(combined(), "broker", "az-a")["spec"]["podManagementPolicy"] == "Parallel"
 
 
