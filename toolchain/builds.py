@@ -175,19 +175,13 @@ BUILDS: Final = (
         unchecked=_PULUMI,
         seconds=30,
     ),
-    *(
-        [
-            Build(
-                name="lab-provisioner",
-                group="lab",
-                module="kubernetes",
-                binaries={"lab-provisioner": "./provisioner"},
-                sources=("go.mod", "go.sum", "provisioner/*.go"),
-                seconds=30,
-            )
-        ]
-        if (MODULES / "kubernetes" / "provisioner").is_dir()
-        else []
+    Build(
+        name="lab-provisioner",
+        group="lab",
+        module="kubernetes",
+        binaries={"lab-provisioner": "./provisioner"},
+        sources=("go.mod", "go.sum", "provisioner/*.go"),
+        seconds=30,
     ),
     Build(
         name="lab-pause",

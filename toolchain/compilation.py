@@ -51,6 +51,7 @@ def compile_into(directory: Path, build: Build, go: Go, processes: Processes, te
 
     total = go.packages(processes, source, list(build.binaries.values()), build.unchecked, downloading)
     compiled = 0
+    tell("compiling", 0, total)
 
     def compiling(package: str) -> None:
         nonlocal compiled

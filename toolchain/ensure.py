@@ -216,7 +216,7 @@ class _Run:
             if self._stopped:
                 raise Stopped("interrupted")
             if not announced:
-                self._tell(name, State.WAITING, "another run makes it")
+                self._tell(name, State.WAITING, "another run, which makes it")
                 announced = True
 
         made = publish(entry, fill, waiting=waiting)
