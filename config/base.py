@@ -2,9 +2,9 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, field_validator
 
 _DURATION: Final = re.compile(r"^(\d+)(ms|s|m|h|d)$")
 _SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -16,6 +16,13 @@ class Spec(BaseModel):
     """A plain, frozen, closed piece of configuration: an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation in (int, float):
+            raise ValueError("it must be a number")
+        return value
 
 
 def parse_duration(value: object) -> object:
@@ -51,3 +58,21 @@ Size = Annotated[int, BeforeValidator(parse_size)]
 def milliseconds(span: timedelta) -> int:
     """Return the span in whole milliseconds, as Kafka's ``*.ms`` settings want it."""
     return span // timedelta(milliseconds=1)
+
+
+def duration_text(span: timedelta) -> str:
+    """Return a span as it is written in the configuration: ``7d``, ``90m``."""
+    whole = milliseconds(span)
+    for unit, seconds in sorted(_SECONDS.items(), key=lambda item: -item[1]):
+        size = round(seconds * 1000)
+        if whole % size == 0:
+            return f"{whole // size}{unit}"
+    return f"{whole}ms"
+
+
+def size_text(size: int) -> str:
+    """Return a number of bytes as it is written in the configuration: ``2Gi``, ``1048588``."""
+    for unit, factor in sorted(_BYTES.items(), key=lambda item: -item[1]):
+        if size and size % factor == 0:
+            return f"{size // factor}{unit or ''}"
+    return str(size)

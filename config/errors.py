@@ -1,12 +1,23 @@
 """Problems of a configuration, each as one sentence: path, value, what is allowed, remedy."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+
+from config.base import duration_text
+
+_SECRET_NAME: Final = re.compile(r"passw|passphrase|secret|token|jaas|private|(^|[._-])key($|[._-])", re.IGNORECASE)
+
+
+def is_secret_name(name: str) -> bool:
+    """Tell whether what is called so may be a secret; too often rather than too seldom."""
+    return bool(_SECRET_NAME.search(name))
 
 
 @dataclass(frozen=True, order=True)
@@ -22,7 +33,8 @@ class Problem:
 
     def __str__(self) -> str:
         """Return the sentence a user reads."""
-        value = f"{self.value} is refused: " if self.value else ""
+        value = "its value" if self.value and is_secret_name(self.path) else self.value
+        value = f"{value} is refused: " if value else ""
         return f"{self.path}: {value}{self.allowed}; {self.remedy}"
 
 
@@ -37,14 +49,15 @@ class ConfigError(Exception):
 
 
 def dotted(location: Sequence[str | int]) -> str:
-    """Write a location as users do: ``("pools", 0, "name")`` is ``pools[0].name``; names with dots are quoted."""
+    """Write a location as ``pulumi config set --path`` takes it: ``pools[0].name``, ``topics["a.b"].retention``."""
     text = ""
     for part in location:
         if isinstance(part, int):
             text += f"[{part}]"
+        elif re.fullmatch(r"[\w-]+", part):
+            text += f".{part}" if text else part
         else:
-            name = f'"{part}"' if "." in part else part
-            text += f".{name}" if text else name
+            text += f'["{part}"]'
     return text
 
 
@@ -56,15 +69,24 @@ def shown(value: object) -> str:
         return "a list"
     if value is None:
         return "null"
+    if isinstance(value, timedelta):
+        return duration_text(value)
     text = repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
     return text if len(text) <= 80 else text[:77] + "…"
 
 
+def near(name: str, known: Iterable[str]) -> str:
+    """Return ``did you mean …?`` for a misspelt name, nothing when none is near."""
+    close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+    return f"did you mean {close[0]}?" if close else ""
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return ``did you mean …`` for a misspelt name, or the list of what there is."""
+    """Return ``did you mean …?`` for a misspelt name, or a short list of what there is."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"did you mean {close[0]}?" if close else f"use one of {', '.join(names) or 'none'}"
+    if not names:
+        return "remove it"
+    return near(name, names) or (f"use one of {', '.join(names)}" if len(names) <= 20 else "correct the name")
 
 
 _ALLOWED = {

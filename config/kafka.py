@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from config.base import Duration, Size, Spec
 from config.literals import ExternalAccess, Role, ScramMechanism
+from versions import KAFKA
 
 
 class StorageSpec(Spec):
@@ -82,9 +83,10 @@ class KafkaClusterSpec(Spec):
     """One KRaft cluster."""
 
     name: str = "kafka"
-    version: str
+    version: str = KAFKA
+    """Release of Kafka that the image holds; the platform's settings are those of versions.py's."""
     image: str
-    """Image with Java, and Kafka's jars in /opt/kafka/libs. By digest outside dev."""
+    """Image with Java, and Kafka's jars in /opt/kafka/libs. By digest in protected stacks, see ``image_digest``."""
     cluster_id: str
     """22 characters of URL-safe base64 (a UUID); it never changes in the life of a cluster."""
     pools: tuple[NodePoolSpec, ...]

@@ -1,41 +1,19 @@
-"""Numbers with bounds: ports, quotas, memory, lifetimes."""
+"""Numbers with bounds: quotas, memory, processor, lifetimes; and the image they run."""
 
+import math
 import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
-from config.errors import Problem, dotted, shown
-from config.literals import ExternalAccess
+from config.base import size_text
+from config.errors import Problem, dotted, is_secret_name, shown
+from config.literals import PROJECT
 from config.parts import Parts
+from versions import KAFKA
 
 _CPU: Final = re.compile(r"\d+(\.\d{1,3})?|\d+m")
-_NODE_PORTS: Final = range(30000, 32768)
-"""Kubernetes' default --service-node-port-range."""
-
-
-def ports(parts: Parts) -> Iterator[Problem]:
-    """Node ports are in Kubernetes' range, and none is used twice."""
-    if parts.kafka is None or parts.kafka.external.type is ExternalAccess.NONE:
-        return
-    external = parts.kafka.external
-    taken: dict[int, str] = {}
-    for field, first, count in (
-        ("bootstrap_port", external.bootstrap_port, 1),
-        ("first_broker_port", external.first_broker_port, parts.brokers),
-        ("mtls_bootstrap_port", external.mtls_bootstrap_port, 1),
-        ("mtls_first_broker_port", external.mtls_first_broker_port, parts.brokers),
-    ):
-        path = f"kafka.external.{field}"
-        if first not in _NODE_PORTS or first + count - 1 not in _NODE_PORTS:
-            yield Problem(
-                path, shown(first), "node ports are 30000 to 32767, for every broker", "use a port of that range"
-            )
-            continue
-        clash = next((taken[port] for port in range(first, first + count) if port in taken), None)
-        if clash:
-            yield Problem(path, shown(first), f"its ports are those of {clash}", "leave room for every broker")
-        taken.update(dict.fromkeys(range(first, first + count), path))
+_RELEASE: Final = re.compile(r"\d+\.\d+\.\d+")
 
 
 def quotas(parts: Parts) -> Iterator[Problem]:
@@ -43,11 +21,11 @@ def quotas(parts: Parts) -> Iterator[Problem]:
     for service in parts.services:
         for field in ("producer_bytes_per_second", "consumer_bytes_per_second", "request_percentage"):
             value = getattr(service.quota, field)
-            if value <= 0:
+            if not 0 < value < math.inf:
                 yield Problem(
                     dotted(["services", service.id, "quota", field]),
                     shown(value),
-                    "a quota must be above zero",
+                    "a quota must be above zero and finite",
                     "raise it; a service that must not write gets no produces",
                 )
         if not 1 <= service.credential_generation <= 1_000_000:
@@ -60,39 +38,60 @@ def quotas(parts: Parts) -> Iterator[Problem]:
 
 
 def memory(parts: Parts) -> Iterator[Problem]:
-    """The heap leaves room for direct buffers and page cache; the collector is one we tune."""
+    """The heap leaves room for direct buffers and page cache."""
     for path, pool in parts.pools():
         heap, whole = pool.jvm.heap, pool.resources.memory
         if heap < 128 * 2**20:
-            yield Problem(f"{path}.jvm.heap", shown(heap), "it must be at least 128Mi", "raise it")
+            yield Problem(f"{path}.jvm.heap", size_text(heap), "it must be at least 128Mi", "raise it")
         elif heap > whole * 3 // 4:
             yield Problem(
                 f"{path}.jvm.heap",
-                shown(heap),
-                f"it may be at most 75% of resources.memory ({whole}): the page cache lives beside it",
+                size_text(heap),
+                f"it may be at most 75% of resources.memory ({size_text(whole)}): the page cache lives beside it",
                 "lower it or raise resources.memory",
             )
+
+
+def jvm(parts: Parts) -> Iterator[Problem]:
+    """The collector is one we tune; options leave alone what the platform sets, and hold no secret."""
+    for path, pool in parts.pools():
         if pool.jvm.gc not in ("G1", "Serial"):
             yield Problem(f"{path}.jvm.gc", shown(pool.jvm.gc), "allowed are G1 and Serial", "choose one of them")
         for index, option in enumerate(pool.jvm.options):
-            if option.startswith(("-Xmx", "-Xms", "-javaagent", "-cp", "-XX:+Use")):
-                yield Problem(
-                    f"{path}.jvm.options[{index}]",
-                    shown(option),
-                    "the platform sets this one",
-                    "use jvm.heap and jvm.gc",
-                )
-            elif not option.startswith("-"):
-                yield Problem(f"{path}.jvm.options[{index}]", shown(option), "a JVM option starts with -", "correct it")
-        for field in ("cpu", "cpu_limit"):
-            value = getattr(pool.resources, field)
-            if value is not None and not (_CPU.fullmatch(value) and float(value.rstrip("m")) > 0):
-                yield Problem(
-                    f"{path}.resources.{field}",
-                    shown(value),
-                    "it is a number of cores, like 2, 0.5 or 500m",
-                    "correct it",
-                )
+            at, name = f"{path}.jvm.options[{index}]", shown(option.split("=")[0])
+            if is_secret_name(option):
+                yield Problem(at, name, "a JVM option is readable for everyone in the pod's specification", "remove it")
+            elif option.startswith(("-Xmx", "-Xms")):
+                yield Problem(at, name, "the heap has a field of its own", "use jvm.heap")
+            elif re.match(r"-XX:[+-]Use\w*GC\b", option):
+                yield Problem(at, name, "the collector has a field of its own", "use jvm.gc")
+            elif option.startswith(
+                ("-javaagent", "-cp", "-classpath", "--class-path", "-Dlog4j2.configurationFile", "@")
+            ):
+                yield Problem(at, name, "the platform sets this one", "remove it")
+            elif not option.startswith("-") or not option.isprintable():
+                yield Problem(at, name, "a JVM option starts with - and is on one line", "correct it")
+
+
+def processor(parts: Parts) -> Iterator[Problem]:
+    """Cores are in Kubernetes' notation, and a limit is not below the request."""
+    for path, pool in parts.pools():
+        cores: dict[str, float] = {}
+        for field, value in (("cpu", pool.resources.cpu), ("cpu_limit", pool.resources.cpu_limit)):
+            if value is None:
+                continue
+            if _CPU.fullmatch(value):
+                cores[field] = float(value.rstrip("m")) / (1000 if value.endswith("m") else 1)
+            if not cores.get(field):
+                allowed = "it is a number of cores above zero, like 2, 0.5 or 500m"
+                yield Problem(f"{path}.resources.{field}", shown(value), allowed, "correct it")
+        if cores.get("cpu_limit", math.inf) < cores.get("cpu", 0):
+            yield Problem(
+                f"{path}.resources.cpu_limit",
+                shown(pool.resources.cpu_limit),
+                f"it must not be below resources.cpu ({pool.resources.cpu})",
+                "raise it, or leave it out: throttling shows as latency",
+            )
 
 
 def lifetimes(parts: Parts) -> Iterator[Problem]:
@@ -101,41 +100,57 @@ def lifetimes(parts: Parts) -> Iterator[Problem]:
         return
     tls = parts.kafka.tls
     if tls.leaf_validity < timedelta(hours=1):
-        yield Problem("kafka.tls.leaf_validity", shown(str(tls.leaf_validity)), "it must be at least 1h", "raise it")
+        yield Problem("kafka.tls.leaf_validity", shown(tls.leaf_validity), "it must be at least 1h", "raise it")
     if tls.leaf_renewal >= tls.leaf_validity:
         yield Problem(
             "kafka.tls.leaf_renewal",
-            shown(str(tls.leaf_renewal)),
-            f"it must be shorter than leaf_validity ({tls.leaf_validity})",
+            shown(tls.leaf_renewal),
+            f"it must be shorter than leaf_validity ({shown(tls.leaf_validity)})",
             "lower it: it is the time before the end at which a leaf is reissued",
         )
     if tls.leaf_validity >= tls.ca_validity:
         yield Problem(
             "kafka.tls.leaf_validity",
-            shown(str(tls.leaf_validity)),
-            f"it must be shorter than ca_validity ({tls.ca_validity})",
+            shown(tls.leaf_validity),
+            f"it must be shorter than ca_validity ({shown(tls.ca_validity)})",
             "lower it or raise ca_validity",
         )
     if not timedelta(seconds=10) <= parts.kafka.termination_grace <= timedelta(minutes=30):
         yield Problem(
             "kafka.termination_grace",
-            shown(str(parts.kafka.termination_grace)),
+            shown(parts.kafka.termination_grace),
             "allowed are 10s to 30m",
             "give a controlled shutdown the time to move all leaders",
         )
 
 
 def image(parts: Parts) -> Iterator[Problem]:
-    """Protected stacks run what was reviewed: an image by digest, of the version that is configured."""
+    """Protected stacks run what was reviewed: an image by digest, of the release that is configured."""
     if parts.kafka is None:
         return
-    name = parts.kafka.image
-    if parts.protect and not re.search(r"@sha256:[0-9a-f]{64}$", name):
+    name, version = parts.kafka.image, parts.kafka.version
+    bare, _, digest = name.partition("@")
+    if not bare or re.search(r"\s", name) or (digest and not re.fullmatch(r"sha256:[0-9a-f]{64}", digest)):
+        allowed = "an image is registry/name:tag, then perhaps @sha256: and 64 hexadecimal digits"
+        yield Problem("kafka.image", shown(name), allowed, "correct it")
+    elif parts.protect and not digest:
         yield Problem(
-            "kafka.image",
-            shown(name),
-            "a protected stack names its image by digest, …@sha256:<64 hex digits>",
-            f"find it with: docker buildx imagetools inspect {name.split('@')[0]}",
+            "image_digest",
+            "",
+            f"it is missing: a protected stack runs {bare} by its digest",
+            f"find it with docker buildx imagetools inspect {bare} --format '{{{{.Manifest.Digest}}}}', then: "
+            f"pulumi config set --stack {parts.stack} {PROJECT}:image_digest sha256:…",
         )
-    if not re.fullmatch(r"[3-9]\.\d+\.\d+", parts.kafka.version):
-        yield Problem("kafka.version", shown(parts.kafka.version), "it is a Kafka release like 4.1.1", "correct it")
+    tag = _RELEASE.search(bare.rpartition("/")[2].partition(":")[2])
+    if tag and tag[0] != version:
+        yield Problem(
+            "kafka.image", shown(name), f"its tag says {tag[0]}, kafka.version {version}", "make them the same"
+        )
+    line = KAFKA.rpartition(".")[0]
+    if not _RELEASE.fullmatch(version) or version.rpartition(".")[0] != line:
+        yield Problem(
+            "kafka.version",
+            shown(version),
+            f"this platform's settings are those of Kafka {line}",
+            f"use {KAFKA}; for another line raise it in versions.py and renew config/kafka_settings",
+        )

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,10 +13,13 @@ from config.build import KEYS, build_platform, merge
 from config.errors import ConfigError, Problem, shown
 from config.literals import PROJECT
 from config.platform import PlatformSpec
+from config.yaml_file import read_yaml, yaml_problem
 
-MASTER_SECRET: Final = "master_secret"  # noqa: S105: the name of the key
+MASTER_SECRET: Final = "master_secret"  # noqa: S105
 MASTER_SECRET_MIN: Final = 32
 """Fewest characters of a master secret: 32 of base64 carry 192 bits."""
+_TEXTS: Final = frozenset({"image_digest"})
+"""Keys whose value is text; the others' is structured, or true or false."""
 _SET_SECRET: Final = f'pulumi config set --secret {PROJECT}:{MASTER_SECRET} "$(openssl rand -base64 32)"'
 
 
@@ -56,7 +59,7 @@ def stack_values(config: Mapping[str, str], overlay: str | None) -> tuple[dict[s
         try:
             values[key] = json.loads(text)
         except json.JSONDecodeError:
-            if key in KEYS:
+            if key in KEYS - _TEXTS:
                 problems.append(
                     Problem(key, shown(text), "it is no structured value", "set it with pulumi config set --path")
                 )
@@ -70,23 +73,32 @@ def stack_values(config: Mapping[str, str], overlay: str | None) -> tuple[dict[s
 def read_overlay(file: Path) -> Mapping[str, Any]:
     """Read an overlay: a YAML mapping with the stack configuration's keys, without the project's prefix."""
     try:
-        document = yaml.safe_load(file.read_text())
-    except OSError as error:
-        raise ConfigError(
-            [Problem("PLATFORM_OVERLAY", shown(str(file)), error.strerror or str(error), "name a file")]
-        ) from None
+        document = read_yaml(file.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise ConfigError([Problem("PLATFORM_OVERLAY", shown(str(file)), reason, "name a YAML file")]) from None
     except yaml.YAMLError as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
-        raise ConfigError(
-            [Problem("PLATFORM_OVERLAY", shown(str(file)), f"it is no YAML in line {line}", "correct the file")]
-        ) from None
+        problem = Problem("PLATFORM_OVERLAY", shown(str(file)), yaml_problem(error), "correct the file")
+        raise ConfigError([problem]) from None
     if not isinstance(document, dict):
         raise ConfigError([Problem("PLATFORM_OVERLAY", shown(str(file)), "it must be a mapping", "correct the file")])
     return document
 
 
 def secret_problems(config: Mapping[str, str], secret_keys: Sequence[str]) -> list[Problem]:
-    """Check that the master secret is there, long enough and encrypted; its value is in no message."""
+    """Check that the master secret is there, long and encrypted, and nothing else is; no message shows it."""
+    return [*_master_secret(config, secret_keys), *_needless_secrets(secret_keys)]
+
+
+def _needless_secrets(secret_keys: Sequence[str]) -> Iterator[Problem]:
+    """Other keys end up in objects and messages in plain: encrypting them would only pretend."""
+    for key in sorted(secret_keys):
+        space, _, name = key.partition(":")
+        if space == PROJECT and name != MASTER_SECRET:
+            yield Problem(key, "", f"only {MASTER_SECRET} may be encrypted", "set it without --secret")
+
+
+def _master_secret(config: Mapping[str, str], secret_keys: Sequence[str]) -> list[Problem]:
     key = f"{PROJECT}:{MASTER_SECRET}"
     if key not in config:
         return [Problem(key, "", "it is missing", f"set it: {_SET_SECRET}")]
@@ -94,7 +106,7 @@ def secret_problems(config: Mapping[str, str], secret_keys: Sequence[str]) -> li
         return [
             Problem(key, "", "it stands in plain text in the stack's file", f"replace it by a new one: {_SET_SECRET}")
         ]
-    if len(config[key]) < MASTER_SECRET_MIN:
+    if len(config[key].strip()) < MASTER_SECRET_MIN:
         return [
             Problem(key, "", f"it must have at least {MASTER_SECRET_MIN} characters", f"set a new one: {_SET_SECRET}")
         ]

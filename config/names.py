@@ -6,13 +6,21 @@ from itertools import combinations
 from typing import Final
 
 from config.errors import Problem, dotted, shown, suggestion
-from config.literals import RESERVED_USERS
+from config.literals import RESERVED_USERS, ZONE_LABEL
 from config.parts import Parts
 
 _TOPIC: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 """Kafka, org.apache.kafka.common.internals.Topic."""
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 """RFC 1123."""
+_NAMESPACE: Final = "a namespace has at most 63 of the characters a-z 0-9 -, with no - at its ends"
+_TOLERATION: Final[dict[str, tuple[str, ...]]] = {
+    "key": (),
+    "operator": ("Equal", "Exists"),
+    "value": (),
+    "effect": ("NoSchedule", "PreferNoSchedule", "NoExecute"),
+}
+"""Fields of a toleration, and what they may say where that is a closed set."""
 
 
 def topic_names(parts: Parts) -> Iterator[Problem]:
@@ -56,7 +64,8 @@ def service_ids(parts: Parts) -> Iterator[Problem]:
             yield Problem(
                 dotted(["services", one]),
                 shown(one),
-                f"it is the beginning of {other!r}, so it would own that service's groups, which start with the id",
+                f"it is the beginning of {other!r}, so its access to groups and transactions, which goes by prefix, "
+                "would be access to that service's",
                 "choose an id that no other id starts with",
             )
 
@@ -84,7 +93,7 @@ def namespace(parts: Parts) -> Iterator[Problem]:
         yield Problem(
             "kubernetes.namespace",
             shown(name),
-            "a namespace has at most 63 of the characters a-z 0-9 -, with no - at its ends",
+            _NAMESPACE,
             "choose another name",
         )
     elif name == "default" or name.startswith("kube-"):
@@ -93,13 +102,54 @@ def namespace(parts: Parts) -> Iterator[Problem]:
         )
 
 
+def object_names(parts: Parts) -> Iterator[Problem]:
+    """The cluster's name begins every object's, and a StatefulSet's name is at most 52 characters of a pod's label."""
+    if parts.kafka is None:
+        return
+    name = parts.kafka.name
+    if not _LABEL.fullmatch(name) or not name[:1].isalpha():
+        yield Problem(
+            "kafka.name",
+            shown(name),
+            "a cluster's name begins with a letter and has the characters a-z 0-9 -, with no - at its end",
+            "choose another name",
+        )
+        return
+    for path, pool in parts.pools():
+        longest = max((f"{name}-{pool.name}-{zone.rsplit('-', 1)[-1]}" for zone in pool.zones), key=len, default="")
+        if len(longest) > 52:
+            allowed = f"the StatefulSet {longest} has {len(longest)} characters, allowed are 52"
+            yield Problem(f"{path}.name", shown(pool.name), allowed, "shorten it, kafka.name or the zone")
+    for index, other in enumerate(parts.kafka.client_namespaces):
+        if len(other) > 63 or not _LABEL.fullmatch(other):
+            yield Problem(f"kafka.client_namespaces[{index}]", shown(other), _NAMESPACE, "correct the name")
+
+
+def placement(parts: Parts) -> Iterator[Problem]:
+    """Tolerations have the keys and effects of Kubernetes; a node selector leaves the zone to the platform."""
+    for path, pool in parts.pools():
+        for index, toleration in enumerate(pool.tolerations):
+            for key, value in toleration.items():
+                at = f"{path}.{dotted(['tolerations', index, key])}"
+                if key not in _TOLERATION:
+                    yield Problem(at, "", "there is no such key", suggestion(key, _TOLERATION))
+                elif _TOLERATION[key] and value not in _TOLERATION[key]:
+                    yield Problem(at, shown(value), f"allowed are {', '.join(_TOLERATION[key])}", "choose one of them")
+        if ZONE_LABEL in pool.node_selector:
+            at = f"{path}.{dotted(['node_selector', ZONE_LABEL])}"
+            yield Problem(at, shown(pool.node_selector[ZONE_LABEL]), "the platform sets the zone", "use zones")
+
+
 def known_topics(parts: Parts) -> Iterator[Problem]:
     """Services name topics of the catalogue."""
     for service in parts.services:
         for field, names in (("produces", service.produces), ("consumes", service.consumes)):
             for index, name in enumerate(names):
                 path = f"{dotted(['services', service.id, field])}[{index}]"
-                if name not in parts.topic_names:
+                if name in parts.disabled_topics:
+                    remedy = f"remove it here, or enable {dotted(['topics', name])}"
+                    yield Problem(path, shown(name), "this stack leaves that topic out", remedy)
+                elif name not in parts.topic_names:
                     yield Problem(path, shown(name), "there is no such topic", suggestion(name, parts.topic_names))
                 elif name in names[:index]:
                     yield Problem(path, shown(name), "it is listed twice", "remove one")

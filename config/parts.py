@@ -13,7 +13,7 @@ from config.topic import TopicSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """A part that couldn't be read is None or left out; the rules then say nothing about it."""
+    """What is there; a missing section is None. Unreadable fields raise AttributeError (config/draft.py)."""
 
     stack: str
     protect: bool
@@ -22,6 +22,8 @@ class Parts:
     topics: tuple[TopicSpec, ...]
     services: tuple[ServiceSpec, ...]
     topic_names: frozenset[str]
+    disabled_topics: frozenset[str] = frozenset()
+    """Topics of the catalogue that this stack leaves out."""
     allow_data_loss: tuple[str, ...] = ()
 
     def pools(self, role: Role | None = None) -> Iterator[tuple[str, NodePoolSpec]]:

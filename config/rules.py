@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from config import capacity, limits, names, settings, topology
+from config import capacity, limits, names, network, settings, topology
 from config.parts import Rule
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -10,6 +10,8 @@ RULES: Final[tuple[Rule, ...]] = (
     names.service_ids,
     names.pool_names,
     names.namespace,
+    names.object_names,
+    names.placement,
     names.known_topics,
     topology.zones,
     topology.node_ids,
@@ -18,13 +20,17 @@ RULES: Final[tuple[Rule, ...]] = (
     topology.replication,
     topology.partitions,
     topology.cluster_id,
-    topology.external_hosts,
+    network.ports,
+    network.hosts,
+    network.load_balancers,
     capacity.retention_fits,
     capacity.topic_sizes,
+    capacity.segments,
     capacity.volumes,
-    limits.ports,
     limits.quotas,
     limits.memory,
+    limits.jvm,
+    limits.processor,
     limits.lifetimes,
     limits.image,
     settings.broker_settings,

@@ -5,8 +5,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from config.errors import Problem, dotted, shown, suggestion
+from config.errors import Problem, dotted, is_secret_name, near, shown
 from config.parts import Parts
+from versions import KAFKA
 
 _OWNED: Final[Mapping[str, str]] = {
     "advertised.listeners": "kafka.external",
@@ -17,17 +18,32 @@ _OWNED: Final[Mapping[str, str]] = {
     "controller.listener.names": "",
     "controller.quorum.bootstrap.servers": "",
     "controller.quorum.voters": "kafka.pools[].roles",
+    "broker.id": "kafka.pools[].first_node_id",
+    "compression.type": "compression of the topics",
+    "controlled.shutdown.enable": "",
     "default.replication.factor": "kafka.replication_factor",
+    "early.start.listeners": "",
     "inter.broker.listener.name": "",
     "listener.security.protocol.map": "",
     "listeners": "",
+    "log.cleanup.policy": "cleanup_policy of the topics",
     "log.dir": "",
     "log.dirs": "",
+    "log.retention.bytes": "retention_bytes of the topics",
+    "log.retention.hours": "retention of the topics",
+    "log.retention.minutes": "retention of the topics",
+    "log.retention.ms": "retention of the topics",
+    "log.segment.bytes": "segment.bytes in topic_defaults.config",
+    "message.max.bytes": "max_message_bytes of the topics",
+    "metadata.log.dir": "",
     "min.insync.replicas": "kafka.min_insync_replicas",
     "node.id": "kafka.pools[].first_node_id",
+    "num.partitions": "partitions of the topics",
     "offsets.topic.replication.factor": "kafka.replication_factor",
+    "principal.builder.class": "",
     "process.roles": "kafka.pools[].roles",
     "sasl.enabled.mechanisms": "kafka.scram_mechanism",
+    "security.inter.broker.protocol": "",
     "super.users": "",
     "transaction.state.log.min.isr": "kafka.min_insync_replicas",
     "transaction.state.log.replication.factor": "kafka.replication_factor",
@@ -62,8 +78,14 @@ def broker_settings(parts: Parts) -> Iterator[Problem]:
             field = _OWNED.get(name, "")
             remedy = f"use {field}" if field else "remove it: it is fixed for every stack"
             yield Problem(path, shown(value), "the platform decides this setting", remedy)
+        elif is_secret_name(name):
+            yield Problem(path, "", "server.properties holds no secret", "remove it")
         elif name not in known_settings("broker"):
-            yield Problem(path, "", "Kafka has no such broker setting", suggestion(name, known_settings("broker")))
+            yield Problem(path, "", f"Kafka {KAFKA} has no such broker setting", _suggestion(name, "broker"))
+
+
+def _suggestion(name: str, kind: str) -> str:
+    return near(name, known_settings(kind)) or f"config/kafka_settings/{kind}.txt lists them"
 
 
 def topic_settings(parts: Parts) -> Iterator[Problem]:
@@ -71,12 +93,13 @@ def topic_settings(parts: Parts) -> Iterator[Problem]:
     for topic in parts.topics:
         for name, value in topic.config.items():
             path = dotted(["topics", topic.name, "config", name])
-            if name in _TOPIC_FIELDS:
-                field = _TOPIC_FIELDS[name]
-                remedy = f"use {field}" if field else "remove it: it is fixed for every stack"
-                yield Problem(path, shown(value), "this setting has a field of its own", remedy)
+            if field := _TOPIC_FIELDS.get(name):
+                yield Problem(path, shown(value), "this setting has a field of its own", f"use {field}")
+            elif name in _TOPIC_FIELDS:
+                remedy = "remove it: it is fixed for every stack"
+                yield Problem(path, shown(value), "the platform decides this setting", remedy)
             elif name not in known_settings("topic"):
-                yield Problem(path, "", "Kafka has no such topic setting", suggestion(name, known_settings("topic")))
+                yield Problem(path, "", f"Kafka {KAFKA} has no such topic setting", _suggestion(name, "topic"))
 
 
 def allowed_losses(parts: Parts) -> Iterator[Problem]:

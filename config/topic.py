@@ -26,3 +26,18 @@ class TopicSpec(Spec):
     max_message_bytes: Size = 1048588
     config: Mapping[str, str | int | float | bool] = {}
     """Further topic settings by their Kafka name; those with a field of their own are refused here."""
+
+
+class TopicDefaultsSpec(Spec):
+    """Fields for every topic that doesn't set them itself; what the catalogue sets for each can't be defaulted."""
+
+    retention_bytes: Size | None = None
+    """Upper bound per partition; None: time alone decides."""
+    replication_factor: int | None = None
+    """None: the cluster's default."""
+    min_insync_replicas: int | None = None
+    """None: the cluster's default."""
+    max_message_bytes: Size | None = None
+    """None: Kafka's default, 1 MiB and a batch's header."""
+    config: Mapping[str, str | int | float | bool] = {}
+    """Further topic settings by their Kafka name."""

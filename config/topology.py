@@ -2,12 +2,18 @@
 
 import base64
 import binascii
+import re
 from collections import Counter
 from collections.abc import Iterator
+from typing import Final
 
 from config.errors import Problem, dotted, shown, suggestion
-from config.literals import ExternalAccess, Role
+from config.literals import ZONE_LABEL, Role
 from config.parts import Parts
+
+_ZONE: Final = re.compile(r"(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_EMPTY_IDS: Final = frozenset({"AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAQ"})
+"""Zero and one: org.apache.kafka.common.Uuid keeps them for itself."""
 
 
 def zone_suffix(zone: str) -> str:
@@ -29,6 +35,13 @@ def zones(parts: Parts) -> Iterator[Problem]:
         for index, zone in enumerate(known):
             if zone in known[:index]:
                 yield Problem(f"kubernetes.zones[{index}]", shown(zone), "it is listed twice", "remove one")
+            elif not _ZONE.fullmatch(zone):
+                yield Problem(
+                    f"kubernetes.zones[{index}]",
+                    shown(zone),
+                    "a zone has at most 63 of the characters a-z 0-9 -, with no - at its ends",
+                    f"name it as the nodes' label {ZONE_LABEL} does",
+                )
             elif zone_suffix(zone) in {zone_suffix(other) for other in known[:index]}:
                 yield Problem(
                     f"kubernetes.zones[{index}]",
@@ -54,13 +67,13 @@ def node_ids(parts: Parts) -> Iterator[Problem]:
     """Node ids are unique in a cluster and not negative."""
     owner: dict[int, str] = {}
     for path, pool in parts.pools():
-        if pool.first_node_id < 0:
+        if not 0 <= pool.first_node_id <= 1_000_000:
             yield Problem(
-                f"{path}.first_node_id", shown(pool.first_node_id), "it must not be negative", "use 0 or more"
+                f"{path}.first_node_id", shown(pool.first_node_id), "allowed are 0 to 1000000", "correct the value"
             )
             continue
         clashes = set()
-        for replica in range(pool.nodes_per_zone):
+        for replica in range(min(pool.nodes_per_zone, 50)):
             for index in range(len(pool.zones)):
                 number = node_id(pool.first_node_id, index, replica)
                 if owner.setdefault(number, path) != path:
@@ -92,7 +105,7 @@ def quorum(parts: Parts) -> Iterator[Problem]:
     for _, pool in parts.pools(Role.CONTROLLER):
         per_zone.update(dict.fromkeys(pool.zones, pool.nodes_per_zone))
     total = per_zone.total()
-    if total == 0:
+    if total <= 0:
         return
     if total % 2 == 0 or total > 7:
         yield Problem(
@@ -125,6 +138,13 @@ def replication(parts: Parts) -> Iterator[Problem]:
         return
     defaults = (kafka.replication_factor, kafka.min_insync_replicas)
     yield from _replication(parts, "kafka", *defaults, own=(True, True))
+    if parts.protect and kafka.min_insync_replicas == 1:
+        yield Problem(
+            "kafka.min_insync_replicas",
+            "1",
+            "a protected stack needs at least 2, or an acknowledged record may be on one disk only",
+            "raise it, or set protect: false for a throwaway stack",
+        )
     for topic in parts.topics:
         factor = defaults[0] if topic.replication_factor is None else topic.replication_factor
         minimum = defaults[1] if topic.min_insync_replicas is None else topic.min_insync_replicas
@@ -182,46 +202,15 @@ def cluster_id(parts: Parts) -> Iterator[Problem]:
         return
     text = parts.kafka.cluster_id
     try:
-        size = len(base64.b64decode(text + "==", altchars=b"-_", validate=True))
+        content = base64.b64decode(text + "==", altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        size = 0
-    if size != 16 or len(text) != 22 or text.startswith("-"):
+        content = b""
+    written = base64.urlsafe_b64encode(content).decode().rstrip("=")
+    if len(content) != 16 or written != text or text.startswith("-") or text in _EMPTY_IDS:
         yield Problem(
             "kafka.cluster_id",
             shown(text),
-            "it is a UUID in 22 characters of URL-safe base64",
-            'make one: python3 -c "import base64, uuid; '
+            "it is a UUID in 22 characters of URL-safe base64, as Kafka writes it, with no - at its start",
+            'make one for a new cluster: python3 -c "import base64, uuid; '
             'print(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[:22])"',
         )
-
-
-def external_hosts(parts: Parts) -> Iterator[Problem]:
-    """With node ports every zone with brokers has a name clients reach it by."""
-    if parts.kafka is None:
-        return
-    external = parts.kafka.external
-    for zone in external.hosts:
-        if zone not in parts.broker_zones:
-            yield Problem(
-                dotted(["kafka", "external", "hosts", zone]),
-                shown(zone),
-                "no broker is in that zone",
-                suggestion(zone, parts.broker_zones),
-            )
-    if external.type is ExternalAccess.NONE:
-        if external.hosts:
-            yield Problem(
-                "kafka.external.hosts",
-                "a mapping",
-                "there is no external listener",
-                "set kafka.external.type or remove it",
-            )
-        return
-    for zone in parts.broker_zones:
-        if zone not in external.hosts:
-            yield Problem(
-                dotted(["kafka", "external", "hosts", zone]),
-                "",
-                "it is missing",
-                "add the address clients outside reach the brokers of this zone by",
-            )
