@@ -6,6 +6,7 @@ is touched; sysctls are set inside the lab's namespaces only.
 
 import contextlib
 import json
+import socket
 from pathlib import Path
 from typing import Final
 
@@ -128,7 +129,7 @@ def ensure() -> None:
     for zone in ZONES:
         _batch(zone_batch(zone), zone.name)
         _sysctl(zone.name, "net/ipv4/ip_forward", "1")
-    if not Path("/sys/class/net", HOST_LINK).exists():
+    if not linked():
         run([ip, "link", "add", HOST_LINK, "type", "veth", "peer", "name", HOST_PEER, "netns", CONTROL_NETNS])
     _batch([f"link set {HOST_PEER} master {BRIDGE} up"], CONTROL_NETNS)
     _sysctl(CONTROL_NETNS, "net/ipv4/ip_forward", "1")
@@ -141,7 +142,7 @@ def remove(made_folder: bool) -> None:
     ``made_folder`` says that the lab was the first to use /run/netns; it goes too unless others have namespaces in it.
     """
     ip = system("ip")
-    if Path("/sys/class/net", HOST_LINK).exists():
+    if linked():
         run([ip, "link", "delete", HOST_LINK])
     living = alive()
     for name in NETWORK_NAMESPACES:
@@ -157,9 +158,9 @@ def remove(made_folder: bool) -> None:
             NAMESPACES.rmdir()
 
 
-def exist() -> bool:
-    """Tell whether any part of the network is there."""
-    return Path("/sys/class/net", HOST_LINK).exists() or any(namespace(name).exists() for name in NETWORK_NAMESPACES)
+def linked() -> bool:
+    """Tell whether the host has its link to the lab. In a container /sys may show another namespace's links."""
+    return HOST_LINK in {name for _, name in socket.if_nameindex()}
 
 
 def link_up(zone: Zone) -> bool | None:

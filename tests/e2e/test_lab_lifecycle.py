@@ -1,0 +1,303 @@
+"""Starts and stops of the lab itself, before any stack is on it: nothing leaks, whatever happens."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import cgroups, network
+from lab.api import Api
+from lab.images.ensure import KAFKA
+from lab.paths import layout
+from lab.plan import CGROUP, HOST_LINK, NETWORK_NAMESPACES, ZONES
+from lab.process import Processes, identify, marked
+from tests.e2e.harness import ROOT, Finished, run, wait_for
+
+pytestmark = [pytest.mark.e2e, pytest.mark.e2e_lifecycle]
+
+LAB = (sys.executable, "-m", "lab")
+
+ECHO = """\
+use IO::Socket::INET;
+my $server = IO::Socket::INET->new(Listen => 16, LocalPort => 8000, ReuseAddr => 1) or die;
+while (my $client = $server->accept) {
+    my $peer = $client->peerhost;
+    print $client "$ENV{HOSTNAME} $peer\\n";
+    close $client;
+}
+"""
+ASK = """\
+use IO::Socket::INET;
+my $to = IO::Socket::INET->new(PeerAddr => $ARGV[0], PeerPort => $ARGV[1], Timeout => 10) or die "$@\\n"; print <$to>;
+"""
+
+
+def lab(*arguments: str, check: bool = True) -> Finished:
+    return run(*LAB, *arguments, check=check)
+
+
+def status() -> dict[str, Any]:
+    document = json.loads(lab("status", "--json", check=False).out)
+    assert isinstance(document, dict)
+    return document
+
+
+def pid(name: str) -> int:
+    (found,) = (process["pid"] for process in status()["processes"] if process["name"] == name)
+    assert isinstance(found, int)
+    return found
+
+
+def remains() -> dict[str, object]:
+    """Everything of the lab on this machine; processes the kernel has still to bury don't count."""
+    folders = (
+        layout().root,
+        network.NAMESPACES,
+        Path("/var/lib/cni"),
+        Path("/var/lib/kubelet"),
+        Path("/run/containerd"),
+    )
+    return {
+        "processes": sorted(number for number in set(marked()) | cgroups.processes() if identify(number)),
+        "namespaces": [name for name in NETWORK_NAMESPACES if network.namespace(name).exists()],
+        "mounts": sorted(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
+        "cgroups": [str(path) for one in cgroups.hierarchies() for path in one.root.glob(f"{CGROUP}*")],
+        "links": sorted(name for _, name in socket.if_nameindex()),
+        "routes": run("ip", "route").out,
+        "folders": [str(folder) for folder in folders if folder.exists()],
+        "files": sorted(str(path) for path in Path("/run/containerd").rglob("*")),
+    }
+
+
+@pytest.fixture
+def before() -> Iterator[dict[str, object]]:
+    """What the machine looked like; afterwards no lab runs and it must look so again."""
+    if status()["state"] != "stopped":
+        pytest.fail("a lab is running: these tests start and stop it, stop it first with `make down`")
+    lab("stop")
+    found = remains()
+    assert HOST_LINK not in str(found)
+    yield found
+    lab("stop")
+    assert remains() == found
+
+
+def start_and(act: Callable[["subprocess.Popen[str]"], None], said: str) -> tuple[int, str]:
+    """Begin a start, and act on it once it said something."""
+    with subprocess.Popen(
+        [*LAB, "start"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as begun:
+        assert begun.stdout is not None
+        assert begun.stderr is not None
+        for line in begun.stdout:
+            if said in line:
+                break
+        act(begun)
+        begun.stdout.read()
+        errors = begun.stderr.read()
+    return begun.returncode, errors
+
+
+def test_started_twice_and_stopped_twice(before: dict[str, object]) -> None:
+    assert "node-c is ready" in lab("start").out
+    assert "the lab is running" in lab("start").out
+    now = status()
+    assert now["state"] == "healthy"
+    assert [(zone["name"], zone["ready"], zone["link"]) for zone in now["zones"]] == [
+        (zone.name, True, "up") for zone in ZONES
+    ]
+    assert lab("status").code == 0
+    lab("stop")
+    assert remains() == before
+    lab("stop")
+    assert lab("status", check=False).code == 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupted_start_cleans_up(before: dict[str, object], number: signal.Signals) -> None:
+    code, errors = start_and(lambda begun: begun.send_signal(number), "the API server answers")
+    assert (code, errors) == (130, "the start of the lab was interrupted\n")
+    assert remains() == before
+
+
+@pytest.mark.parametrize("delay", [0.3, 0.6, 1.0, 2.0])
+def test_killed_start_is_completed_by_the_next(before: dict[str, object], delay: float) -> None:
+    del before
+    with subprocess.Popen([*LAB, "start"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as begun:
+        time.sleep(delay)
+        begun.kill()
+    lab("start")
+    assert status()["state"] == "healthy"
+
+
+def test_killed_start_is_removed_by_a_stop(before: dict[str, object]) -> None:
+    start_and(lambda begun: begun.kill(), "the API server answers")
+    lab("stop")
+    assert remains() == before
+
+
+def test_two_starts_at_once_make_one_lab(before: dict[str, object]) -> None:
+    del before
+    both = [subprocess.Popen([*LAB, "start"], cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sorted("the lab is running" in text for text in said) == [False, True]
+    assert sorted("waiting for it to end" in text for text in said) == [False, True]
+
+
+def test_dead_parts_are_started_again(before: dict[str, object]) -> None:
+    del before
+    lab("start")
+    api = pid("kube-apiserver")
+    for name in ("kube-scheduler", "kubelet-az-a", "namespace-az-b", "etcd"):
+        os.kill(pid(name), signal.SIGKILL)
+        wait_for(f"the end of {name}", lambda: status()["state"] == "unhealthy")
+        lab("start")
+        assert status()["state"] == "healthy"
+    assert pid("kube-apiserver") == api
+
+
+def test_cut_zone_is_lost_and_found(before: dict[str, object]) -> None:
+    del before
+    lab("start")
+    for _ in range(2):
+        lab("cut-zone", "az-b")
+    assert [zone["link"] for zone in status()["zones"]] == ["up", "down", "up"]
+    wait_for("the loss of node-b", lambda: [zone["ready"] for zone in status()["zones"]] == [True, False, True])
+    for _ in range(2):
+        lab("heal-zone", "az-b")
+    wait_for("the return of node-b", lambda: status()["state"] == "healthy")
+
+
+def pod(name: str, zone: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"app": "echo"}},
+        "spec": {
+            "terminationGracePeriodSeconds": 0,
+            "nodeSelector": {"topology.kubernetes.io/zone": zone},
+            "securityContext": {"runAsUser": 1000, "fsGroup": 1000},
+            "containers": [
+                {
+                    "name": "echo",
+                    "image": KAFKA,
+                    "command": ["perl", "-e", ECHO],
+                    "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+                }
+            ],
+            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": name}}],
+        },
+    }
+
+
+def claim(name: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+
+
+SERVICE = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "echo"},
+    "spec": {
+        "type": "NodePort",
+        "selector": {"app": "echo"},
+        "ports": [{"port": 80, "targetPort": 8000, "nodePort": 32000}],
+    },
+}
+
+NAMESPACED = "/api/v1/namespaces/default"
+
+
+def kubectl(*arguments: str, check: bool = True) -> Finished:
+    from toolchain.programs import program
+
+    return run(str(program("kubectl")), "--kubeconfig", str(layout().kubeconfig), *arguments, check=check)
+
+
+def ask(address: str, port: int) -> list[str]:
+    """Return the name of the pod that answers the host, and whom it sees."""
+    return run("perl", "-e", ASK, address, str(port)).out.split()
+
+
+def answers(address: str) -> bool:
+    return run("perl", "-e", ASK, address, "8000", check=False).code == 0
+
+
+def kept(pod_name: str) -> bool:
+    return kubectl("exec", pod_name, "--", "cat", "/data/kept", check=False).out == "kept"
+
+
+def ask_from(pod_name: str, address: str, port: int) -> list[str]:
+    return kubectl("exec", pod_name, "--", "perl", "-e", ASK, address, str(port)).out.split()
+
+
+def test_pods_volumes_and_names_and_a_restart_with_all_of_it(before: dict[str, object]) -> None:
+    lab("start")
+    api = Api(layout().kubeconfig)
+    wait_for("the default service account", lambda: "default" in str(api.get(f"{NAMESPACED}/serviceaccounts")))
+    names = {f"echo-{zone.name}": zone for zone in ZONES}
+    api.request("POST", f"{NAMESPACED}/services", SERVICE)
+    for name, zone in names.items():
+        api.request("POST", f"{NAMESPACED}/persistentvolumeclaims", claim(name))
+        api.request("POST", f"{NAMESPACED}/pods", pod(name, zone.name))
+
+    def addresses() -> dict[str, str]:
+        client = Api(layout().kubeconfig)
+        found = {name: client.get(f"{NAMESPACED}/pods/{name}")["status"] for name in names}
+        return {name: state.get("podIP", "") for name, state in found.items() if state["phase"] == "Running"}
+
+    wait_for("three pods", lambda: len(addresses()) == 3)
+    for name, address in addresses().items():
+        assert address.startswith(f"198.18.{names[name].index}.")
+        wait_for(f"an answer of {name}", partial(answers, address))
+        assert ask(address, 8000) == [name, "198.18.0.254"]
+        for other, source in addresses().items():
+            assert ask_from(other, address, 8000) == [name, source]
+    for zone in ZONES:
+        assert ask(str(zone.address), 32000)[0] in names
+    for name in names:
+        assert {ask_from(name, "echo.default.svc.cluster.local", 80)[0] for _ in range(12)} <= set(names)
+        assert kubectl("exec", name, "--", "getent", "hosts", "registry.example.org", check=False).code == 2
+        kubectl("exec", name, "--", "perl", "-e", 'open(F, ">", "/data/kept"); print F "kept"')
+
+    lab("stop", "--keep-data")
+    assert remains()["processes"] == before["processes"]
+    assert status()["state"] == "stopped"
+    lab("start")
+    for name in names:
+        wait_for(
+            f"{name} with its volume",
+            partial(kept, name),
+        )
+        kubectl("delete", "pod", name, "--wait=false")
+
+
+def test_crash_of_the_machine_is_survived(before: dict[str, object]) -> None:
+    del before
+    lab("start")
+    api = Api(layout().kubeconfig)
+    api.request("POST", "/api/v1/namespaces", {"metadata": {"name": "kept"}})
+    processes = Processes(layout())
+    for number in processes.owned() | cgroups.processes():
+        os.kill(number, signal.SIGKILL)
+    wait_for("the end of all processes", lambda: not [one for one in processes.names() if processes.find(one)])
+    network.remove(made_folder=False)
+    network.namespace("az-a").touch()
+    lab("start")
+    assert status()["state"] == "healthy"
+    assert Api(layout().kubeconfig).get("/api/v1/namespaces/kept")["status"]["phase"] == "Active"
