@@ -40,8 +40,9 @@ def refuse(missing: Sequence[str], group: str, *, root: bool, apt: bool) -> None
     names = ", ".join(missing)
     are = "are" if len(missing) > 1 else "is"
     if not apt:
+        equivalent = "their equivalents" if len(missing) > 1 else "its equivalent"
         raise Unsuitable(
-            f"{names} {are} missing and this system has no apt-get: install what it calls them{_WAY_OUT[group]}."
+            f"{names} {are} missing and this system has no apt-get: install {equivalent}{_WAY_OUT[group]}."
         )
     if not root:
         raise Unsuitable(

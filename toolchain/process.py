@@ -50,13 +50,16 @@ class Processes:
         """
         process = self._start(arguments, directory, environment, output)
         last: deque[str] = deque(maxlen=_KEPT_LINES)
+        pipe = process.stderr if output else process.stdout
         try:
-            for text in process.stdout or process.stderr or ():
+            for text in pipe or ():
                 last.append(text.rstrip())
                 line(text.rstrip())
             code = process.wait()
         finally:
             self._end([process])
+            if pipe:
+                pipe.close()
             with self._lock:
                 self._running.discard(process)
         if self._stopped:

@@ -147,7 +147,7 @@ class TestEnvironment:
         monkeypatch.setenv("PULUMI_HOME", "/home/someone/.pulumi")
         found = engine.engine_environment()
         assert "PULUMI_HOME" not in found
-        names = {name for directory in found["PATH"].split(":") for name in os.listdir(directory)}
+        names = {path.name for directory in found["PATH"].split(":") for path in Path(directory).iterdir()}
         assert {"pulumi", "pulumi-resource-kubernetes", "pulumi-resource-kafka", "pulumi-resource-tls"} <= names
 
     def test_inside_our_own_environment_nothing_changes(self, monkeypatch: pytest.MonkeyPatch) -> None:

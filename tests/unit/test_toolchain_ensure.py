@@ -21,7 +21,7 @@ from toolchain.process import Failed, Processes, Stopped, Unsuitable
 EVERYTHING = {probe for package in INSTALLED for probe in package.probes}
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
@@ -80,7 +80,7 @@ class TestRefusal:
                 "lab",
                 True,
                 False,
-                "iproute2 is missing and this system has no apt-get: install what it calls it, or name a running "
+                "iproute2 is missing and this system has no apt-get: install its equivalent, or name a running "
                 "cluster in KUBE_CONTEXT.",
             ),
             (
@@ -88,7 +88,7 @@ class TestRefusal:
                 "tests",
                 False,
                 False,
-                "kcat, openjdk-17-jdk-headless are missing and this system has no apt-get: install what it calls them.",
+                "kcat, openjdk-17-jdk-headless are missing and this system has no apt-get: install their equivalents.",
             ),
         ],
     )
@@ -117,12 +117,12 @@ class TestRefusal:
 
 
 class TestPlan:
-    def test_an_empty_cache_needs_every_build_of_the_group(self, cache: Path) -> None:
+    def test_an_empty_cache_needs_every_build_of_the_group(self) -> None:
         plan = Plan.of(["lab"])
         assert [build.name for build in plan.builds] == [build.name for build in BUILDS if build.group == "lab"]
         assert list(plan.unpack) == list(UNPACKED)
 
-    def test_what_is_there_is_left_out(self, cache: Path) -> None:
+    def test_what_is_there_is_left_out(self) -> None:
         for build in BUILDS:
             if build.name != "coredns":
                 build.entry.path.mkdir(parents=True)
@@ -134,7 +134,7 @@ class TestPlan:
         with pytest.raises(ValueError, match=r"^there is no group 'labs': choose from pulumi, lab, tests\.$"):
             Plan.of(["pulumi", "labs"])
 
-    def test_with_everything_there_nothing_is_run(self, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_with_everything_there_nothing_is_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for build in BUILDS:
             build.entry.path.mkdir(parents=True)
         monkeypatch.setattr(subprocess, "Popen", None)
@@ -159,7 +159,7 @@ class TestProcesses:
         with pytest.raises(Failed, match=r"^no-such-program can't be run: No such file or directory\.$"):
             Processes().run(["no-such-program"])
 
-    def test_stop_ends_a_program_with_its_children(self, tmp_path: Path) -> None:
+    def test_stop_ends_a_program_with_its_children(self) -> None:
         processes, started = Processes(), threading.Event()
         raised: list[BaseException] = []
         children: list[str] = []
@@ -207,7 +207,7 @@ class TestCommand:
             cwd=Path(__file__).parents[2],
         )
 
-    def test_a_missing_program(self, cache: Path) -> None:
+    def test_a_missing_program(self) -> None:
         done = self.run("path", "kubelet")
         assert (done.returncode, done.stdout, done.stderr) == (
             3,
@@ -215,7 +215,7 @@ class TestCommand:
             "kubelet is not in the cache: run `python -m toolchain ensure lab`.\n",
         )
 
-    def test_wrong_use(self, cache: Path) -> None:
+    def test_wrong_use(self) -> None:
         done = self.run("ensure", "lap")
         assert done.returncode == 2
         assert done.stderr.endswith("error: there is no group 'lap': choose from pulumi, lab, tests.\n")
@@ -227,7 +227,7 @@ class TestCommand:
         assert not (cache / "programs").exists()
 
     def test_a_machine_that_cannot(
-        self, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setenv("PATH", str(tmp_path))
         before = signal.getsignal(signal.SIGTERM)
