@@ -39,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LabError as error:
         _errors.print(str(error), style="red", markup=False, soft_wrap=True)
         return 1
+    except PermissionError as error:
+        _errors.print(f"{error.filename} can't be used: run as root", style="red", markup=False, soft_wrap=True)
+        return 1
     except KeyboardInterrupt:
         return 130
 

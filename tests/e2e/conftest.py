@@ -8,6 +8,11 @@ import pytest
 from tests.e2e.harness import Platform, ops
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the lab's own starts and stops last, when the stack and its lab have been taken down."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e_lifecycle") is not None)
+
+
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """The dev stack, up and healthy."""

@@ -1,4 +1,4 @@
-"""Starts and stops of the lab itself, before any stack is on it: nothing leaks, whatever happens."""
+"""Starts and stops of the lab itself, with no stack on it: nothing leaks, whatever happens."""
 
 import json
 import os
