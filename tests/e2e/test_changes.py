@@ -37,6 +37,18 @@ def test_a_second_up_changes_nothing(platform: Platform) -> None:
 
 
 def test_more_partitions_another_retention_a_higher_quota_a_new_service(platform: Platform, overlay: Path) -> None:
+    try:
+        make_changes(platform, overlay)
+    finally:
+        # Back to the catalogue: only with the loss allowed by name is the topic made anew with fewer partitions.
+        overlay.write_text(json.dumps({"allow_data_loss": ["pyairtable.ai.events"]}))
+        platform.up(overlay)
+        platform.up()
+    sizes = {topic["name"]: topic["partitions"] for topic in platform.status()["topics"]}
+    assert sizes["pyairtable.ai.events"] == 4
+
+
+def make_changes(platform: Platform, overlay: Path) -> None:
     overlay.write_text(json.dumps({"topics": {"pyairtable.ai.events": {"partitions": 5}}}))
     steps = platform.preview(overlay)
     assert operations(steps) == {"pyairtable.ai.events": "update"} | guard(steps)
@@ -57,9 +69,7 @@ def test_more_partitions_another_retention_a_higher_quota_a_new_service(platform
     overlay.write_text(json.dumps(merged))
     steps = platform.preview(overlay)
     assert list(operations(steps).values()) == ["update"]
-    assert {key for step in steps.values() for key in changed(step)} == {"config.producer_byte_rate"} or {
-        key for step in steps.values() for key in changed(step)
-    } == {'config["producer_byte_rate"]'}
+    assert {key for step in steps.values() for key in changed(step)} == {"config.producer_byte_rate"}
     apply(platform, overlay)
 
     merged["services"]["billing-service"] = {
@@ -87,17 +97,3 @@ def test_fewer_partitions_are_refused_in_the_preview(platform: Platform, overlay
     assert "partitions" in done.text
     sizes = {topic["name"]: topic["partitions"] for topic in platform.status()["topics"]}
     assert sizes["pyairtable.auth.events"] == 6
-
-
-def test_storage_grows_in_place(platform: Platform, overlay: Path) -> None:
-    before = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in platform.pods()}
-    overlay.write_text(json.dumps({"kafka": {"pools": [{"name": "broker", "storage": {"size": "3Gi"}}]}}))
-    steps = platform.preview(overlay)
-    assert set(operations(steps).values()) == {"update"}
-    assert {step["urn"].split("::")[-2].split("$")[-1] for step in steps.values()} == {
-        "kubernetes:core/v1:PersistentVolumeClaim"
-    }
-    platform.up(overlay)
-    claims = json.loads(platform.kubectl("get", "pvc", "-n", "kafka", "-o", "json"))["items"]
-    assert {claim["status"]["capacity"]["storage"] for claim in claims} == {"3Gi"}
-    assert {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in platform.pods()} == before

@@ -1,4 +1,4 @@
-"""The end of the stack: one destroy empties the cluster, and `ops down` leaves the machine as it was."""
+"""The end of the stack, after a change that has no way back: one destroy empties the cluster, and `ops down` leaves the machine as it was."""
 
 import json
 import subprocess
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.harness import ROOT, Platform, ops, run
+from tests.e2e.test_changes import operations
 
 pytestmark = pytest.mark.e2e
 
@@ -52,6 +53,20 @@ def traces() -> dict[str, list[str]]:
         if (line and Path(line.split(" ")[0]).name.startswith(programs)) or "kafka.Kafka" in line
     ]
     return ours
+
+
+def test_storage_grows_in_place(platform: Platform, overlay: Path) -> None:
+    before = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in platform.pods()}
+    overlay.write_text(json.dumps({"kafka": {"pools": [{"name": "broker", "storage": {"size": "3Gi"}}]}}))
+    steps = platform.preview(overlay)
+    assert set(operations(steps).values()) == {"update"}
+    assert {step["urn"].split("::")[-2].split("$")[-1] for step in steps.values()} == {
+        "kubernetes:core/v1:PersistentVolumeClaim"
+    }
+    platform.up(overlay)
+    claims = json.loads(platform.kubectl("get", "pvc", "-n", "kafka", "-o", "json"))["items"]
+    assert {claim["status"]["capacity"]["storage"] for claim in claims} == {"3Gi"}
+    assert {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in platform.pods()} == before
 
 
 def test_destroy_empties_the_cluster_in_one_go(platform: Platform) -> None:
