@@ -1,4 +1,4 @@
-"""The end of the stack, after a change that has no way back: one destroy empties the cluster, and `ops down` leaves the machine as it was."""
+"""The end of the stack: what has no way back, one destroy that empties the cluster, and `ops down`, which leaves nothing."""
 
 import json
 import subprocess
