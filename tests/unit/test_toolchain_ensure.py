@@ -116,6 +116,54 @@ class TestRefusal:
         assert not cache.exists()
 
 
+class TestIndex:
+    """With stand-ins for apt: it knows a package only once its index was refreshed."""
+
+    @pytest.fixture
+    def log(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        (tmp_path / "bin").mkdir()
+        scripts = {
+            "apt-get": 'while [ "$1" = -o ]; do shift 2; done; echo "$*" >> $LOG\n'
+            "case $1 in update) touch $FRESH;; *) [ -e $FRESH ] || { echo Unable to locate package; exit 100; };; esac",
+            "apt-cache": '[ -e $FRESH ] && [ "$2" != kcat ] && echo "  Candidate: 1.0"; exit 0',
+        }
+        for name, text in scripts.items():
+            (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+            (tmp_path / "bin" / name).chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+        monkeypatch.setenv("FRESH", str(tmp_path / "fresh"))
+        monkeypatch.setenv("LOG", str(tmp_path / "log"))
+        return tmp_path / "log"
+
+    def wanted(self, name: str) -> packages.Installed:
+        return next(package for package in INSTALLED if package.names[0] == name)
+
+    @pytest.mark.parametrize("fresh", [True, False])
+    def test_it_is_refreshed_once_and_only_if_need_be(
+        self, log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: bool
+    ) -> None:
+        monkeypatch.setattr("os.geteuid", lambda: 0)
+        if fresh:
+            (tmp_path / "fresh").touch()
+        debian.Debian(Processes()).install([self.wanted("iproute2"), self.wanted("conntrack")])
+        install = "install --yes --no-install-recommends iproute2 conntrack"
+        assert log.read_text().splitlines() == ([install] if fresh else ["update", install])
+
+    def test_another_releases_name_is_taken(self, log: Path, tmp_path: Path) -> None:
+        (tmp_path / "fresh").touch()
+        debian.Debian(Processes()).install([self.wanted("kcat")])
+        assert log.read_text().splitlines() == ["install --yes --no-install-recommends kafkacat"]
+
+    def test_a_package_that_is_not_found_after_that_is_an_error(
+        self, log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("os.geteuid", lambda: 0)
+        monkeypatch.setenv("FRESH", str(tmp_path / "no-such-directory" / "fresh"))
+        with pytest.raises(Failed, match="cannot touch"):
+            debian.Debian(Processes()).install([self.wanted("iproute2")])
+        assert log.read_text().splitlines() == ["update"]
+
+
 class TestPlan:
     def test_an_empty_cache_needs_every_build_of_the_group(self) -> None:
         plan = Plan.of(["lab"])
