@@ -1,4 +1,4 @@
-"""The end of the stack: what has no way back, one destroy that empties the cluster, and `ops down`, which leaves nothing."""
+"""The end of the stack: what has no way back, the destroy that empties the cluster, the `down` that leaves nothing."""
 
 import json
 import subprocess
