@@ -38,6 +38,7 @@ bench: venv ## throughput and latency of the running stack
 
 .PHONY: check
 check: venv-dev ## format, lint, strict types, unit and component tests
+	@$(PYTHON) -m toolchain ensure tests
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy

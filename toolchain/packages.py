@@ -50,7 +50,7 @@ INSTALLED: Final = (
     Installed(names=("procps",), groups=("lab",), probes=("sysctl",)),
     Installed(names=("mount",), groups=("lab",), probes=("mount", "umount")),
     Installed(names=("util-linux",), groups=("lab",), probes=("nsenter", "unshare")),
-    Installed(names=("maven",), groups=("lab",), probes=("mvn",)),
+    Installed(names=("maven",), groups=("lab", "tests"), probes=("mvn",)),
     Installed(names=("debootstrap",), groups=("lab",), probes=("debootstrap",)),
     Installed(names=("libseccomp2",), groups=("lab",), probes=("/usr/lib/*/libseccomp.so.2", "/lib/*/libseccomp.so.2")),
     Installed(names=("kcat", "kafkacat"), groups=("tests",), probes=("kcat",)),

@@ -9,7 +9,6 @@ import java.util.List;
  * and what goes wrong becomes a reason in the answer and a line on standard error.
  */
 public final class Agent {
-    private static final int FALLBACK_PORT = 9404;
     private static final Duration BIND_RETRY = Duration.ofSeconds(5);
 
     private Agent() {}
@@ -28,16 +27,17 @@ public final class Agent {
     private static void run(String argument) {
         try {
             Settings settings = Settings.load(argument, System.getenv());
-            Answers answers = listen(settings.port());
-            try (Synchrony synchrony = new Synchrony(settings)) {
-                watch(settings, answers, synchrony);
-            }
+            watch(settings, listen(settings.port()));
         } catch (Settings.Invalid problem) {
-            log(problem.getMessage());
-            listen(FALLBACK_PORT).set(new Verdict(Verdict.Phase.STARTING, List.of(problem.getMessage())));
+            fail(listen(problem.port()), problem.getMessage());
         } catch (Throwable problem) {
             log("stopped: " + problem);
         }
+    }
+
+    private static void fail(Answers answers, String reason) {
+        log(reason);
+        answers.set(new Verdict(Verdict.Phase.STARTING, List.of(reason)));
     }
 
     private static Answers listen(int port) {
@@ -51,8 +51,15 @@ public final class Agent {
         }
     }
 
-    private static void watch(Settings settings, Answers answers, Synchrony synchrony) {
+    private static void watch(Settings settings, Answers answers) {
         Judge judge = new Judge(settings);
+        Synchrony synchrony;
+        try {
+            synchrony = new Synchrony(settings);
+        } catch (LinkageError problem) {
+            fail(answers, "kafka-clients is not on the class path: " + problem);
+            return;
+        }
         Voters voters = new Voters(settings.voterHosts());
         Verdict verdict = judge.last();
         String failure = "";

@@ -29,6 +29,7 @@ record Settings(
         Duration maxLag,
         Map<String, Object> admin) {
 
+    private static final int PORT = 9404;
     private static final String ADMIN = "admin.";
     private static final Set<String> ROLES = Set.of("broker", "controller");
     private static final Set<String> KEYS = Set.of(
@@ -40,9 +41,20 @@ record Settings(
     /** The file can't be used; the message says which key, what it holds and what is allowed. */
     static final class Invalid extends Exception {
         private static final long serialVersionUID = 1;
+        private final int port;
 
         Invalid(String message) {
+            this(message, PORT);
+        }
+
+        private Invalid(String message, int port) {
             super(message);
+            this.port = port;
+        }
+
+        /** Where to say so: the port the file names if it names a good one, else the default. */
+        int port() {
+            return port;
         }
     }
 
@@ -55,7 +67,12 @@ record Settings(
         } catch (IOException | IllegalArgumentException problem) {
             throw new Invalid("properties file '" + path + "' can't be read: " + problem);
         }
-        return parse(properties);
+        int port = number(properties, "port", PORT, 1, 65535);
+        try {
+            return parse(properties, port);
+        } catch (Invalid problem) {
+            throw new Invalid(problem.getMessage(), port);
+        }
     }
 
     private static String expand(String text, Map<String, String> environment) throws Invalid {
@@ -72,7 +89,7 @@ record Settings(
         return matcher.appendTail(expanded).toString();
     }
 
-    private static Settings parse(Properties properties) throws Invalid {
+    private static Settings parse(Properties properties, int port) throws Invalid {
         Map<String, Object> admin = new TreeMap<>(Map.of(
                 "request.timeout.ms", "3000",
                 "default.api.timeout.ms", "5000",
@@ -108,7 +125,7 @@ record Settings(
                 broker,
                 controller,
                 controller ? hosts(required(properties, "controller.quorum.voters")) : List.of(),
-                number(properties, "port", 9404, 1, 65535),
+                port,
                 span(properties, "check.interval.ms", 1_000),
                 span(properties, "isr.recheck.ms", 30_000),
                 span(properties, "unready.after.ms", 60_000),

@@ -20,7 +20,7 @@ import org.apache.kafka.common.TopicPartitionInfo;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /** Asks the cluster's metadata whether this broker is in the ISR of every partition it hosts. */
-final class Synchrony implements AutoCloseable {
+final class Synchrony {
     /** A look may take up to a fifth of the time, however many partitions there are. */
     private static final int REST = 4;
     /** The admin client has its own, shorter limit; this one only bounds a client that hangs. */
@@ -149,12 +149,5 @@ final class Synchrony implements AutoCloseable {
             cause = cause.getCause();
         }
         return cause.getClass().getSimpleName() + ": " + cause.getMessage();
-    }
-
-    @Override
-    public void close() {
-        if (admin != null) {
-            admin.close();
-        }
     }
 }
