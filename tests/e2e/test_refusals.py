@@ -31,7 +31,9 @@ def connection_errors(settings: Mapping[str, str], seconds: float = 8) -> list[K
     while time.monotonic() < deadline:
         try:
             producer.list_topics(timeout=1)
-        except KafkaException:
+        except KafkaException as error:
+            # A broker that only hangs up may be reported by nothing but the request that fails.
+            seen.append(error.args[0])
             producer.poll(0)
         else:
             return []
