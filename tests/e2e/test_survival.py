@@ -32,15 +32,19 @@ def test_a_broker_killed(platform: Platform) -> None:
         platform.wait_healthy()
 
 
-def test_a_zone_cut_off_for_30_seconds(platform: Platform) -> None:
+def test_the_zone_of_a_group_s_coordinator_cut_off_for_30_seconds(platform: Platform) -> None:
+    admin = AdminClient(admin_settings(platform))
+    zones = {broker["id"]: broker["zone"] for broker in platform.status()["brokers"]}
     with traffic(platform) as stream:
-        cut_zone("az-c")
+        group = admin.describe_consumer_groups([stream.group], request_timeout=20)[stream.group].result()
+        zone = zones[group.coordinator.id]
+        cut_zone(zone)
         try:
             time.sleep(30)
             acked = stream.acked
             wait_for("records acknowledged while the zone is away", lambda: stream.acked > acked + 400)
         finally:
-            heal_zone("az-c")
+            heal_zone(zone)
         platform.wait_healthy()
 
 
