@@ -154,6 +154,9 @@ NamedSchemas: TypeAlias = Mapping[str, NamedSchema]
 """Types by full name."""
 
 
+_BRANCHES_SHOWN: Final = 3
+
+
 def key(schema: Schema) -> str:
     """Return what a schema is told by among a union's branches."""
     return schema.full_name if isinstance(schema, Named) else schema.type.value
@@ -167,7 +170,9 @@ def described(schema: Schema) -> str:
         case Map():
             return f"map of {described(schema.values)}"
         case Union():
-            return " or ".join(described(branch) for branch in schema.branches) or "nothing"
+            shown = [described(branch) for branch in schema.branches[:_BRANCHES_SHOWN]]
+            more = len(schema.branches) - len(shown)
+            return " or ".join([*shown, f"{more} more"] if more else shown)
         case Record() | Enum():
             return schema.full_name
         case Fixed():

@@ -83,7 +83,9 @@ def history(name: str, folder: Path = SCHEMAS) -> tuple[Subject, ...]:
     home = folder / "history" / name
     numbers = sorted(int(found[1]) for path in home.glob("*.avsc") if (found := _VERSION.fullmatch(path.name)))
     if numbers != list(range(1, len(numbers) + 1)):
-        raise ContractError([Problem(name, "", f"its history has the versions {numbers}: they count from 1, with no gap")])
+        raise ContractError(
+            [Problem(name, "", f"its history has the versions {numbers}: they count from 1, with no gap")]
+        )
     return tuple(
         Subject(
             name=name,
@@ -135,9 +137,7 @@ def _specs(document: Mapping[str, Any]) -> Iterator[tuple[str, SubjectSpec]]:
         try:
             yield name, SubjectSpec.model_validate(value or {})
         except ValidationError as error:
-            problems += [
-                Problem(name, INDEX, str(one)) for one in sorted(from_pydantic(error, SubjectSpec, ()))
-            ]
+            problems += [Problem(name, INDEX, str(one)) for one in sorted(from_pydantic(error, SubjectSpec, ()))]
     if problems:
         raise ContractError(problems)
 
