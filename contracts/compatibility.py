@@ -35,12 +35,12 @@ def incompatibilities(
     returns what a reference names, and raises LookupError when there is no such version. Raises ContractError for a
     schema that is none, at level NONE too.
     """
-    schema = load(new, resolve)
+    schema = load(new, resolve).schema
     if level is CompatibilityLevel.NONE:
         return ()
     found: dict[tuple[bool, Finding], Incompatibility] = {}
     for version in range(len(earlier), 0 if level.transitive else len(earlier) - 1, -1):
-        before = load(earlier[version - 1], resolve)
+        before = load(earlier[version - 1], resolve).schema
         # The versions before the last mostly have the same to say as the last: it is said once.
         if level.backward:
             for finding in findings(schema, before):

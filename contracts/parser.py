@@ -46,6 +46,8 @@ class Parsed:
 
     schema: Schema
     named: NamedSchemas
+    defined: tuple[NamedSchema, ...]
+    """Those the schema itself defines, in their order."""
 
 
 def parse(text: str, *, subject: str = "", named: NamedSchemas | None = None) -> Parsed:
@@ -58,7 +60,7 @@ def parse(text: str, *, subject: str = "", named: NamedSchemas | None = None) ->
     schema = parser.schema(document, "", "", 0)
     if parser.problems:
         raise ContractError(parser.problems)
-    return Parsed(schema=schema, named=parser.named)
+    return Parsed(schema=schema, named=parser.named, defined=tuple(parser.defined))
 
 
 def _document(text: str, subject: str) -> Any:
@@ -88,6 +90,7 @@ class _Parser:
     def __init__(self, subject: str, named: dict[str, NamedSchema]) -> None:
         self.subject = subject
         self.named = named
+        self.defined: list[NamedSchema] = []
         self.problems: list[Problem] = []
         self._readers: Mapping[str, Callable[[Mapping[str, Any], str, str, int], Schema]] = {
             Type.RECORD: self._record,
@@ -209,6 +212,7 @@ class _Parser:
         if schema.full_name in self.named:
             self._say(path, f"{schema.full_name} is defined twice: use it by its name, or choose another")
         self.named[schema.full_name] = schema
+        self.defined.append(schema)
 
     def _record(self, document: Mapping[str, Any], namespace: str, path: str, depth: int) -> Schema:
         name, aliases, doc = self._name(document, namespace, path)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
-from contracts.avro import NamedSchema, Schema
+from contracts.avro import NamedSchema
 from contracts.errors import ContractError, Problem
 from contracts.parser import Parsed, parse
 from contracts.subject import Reference, Subject
@@ -12,13 +12,13 @@ Resolve: TypeAlias = Callable[[Reference], Subject]
 """Returns what a reference names; raises LookupError when there is no such version."""
 
 
-def load(subject: Subject, resolve: Resolve) -> Schema:
+def load(subject: Subject, resolve: Resolve) -> Parsed:
     """Parse a subject's schema with all that it refers to, directly and further on.
 
     Raises ContractError for a mistake in it or in a schema it refers to, for a reference that leads nowhere or in a
     circle, and for two versions of one type.
     """
-    return _Loader(resolve).load(subject, ()).schema
+    return _Loader(resolve).load(subject, ())
 
 
 class _Loader:
@@ -43,7 +43,11 @@ class _Loader:
             try:
                 target = self._resolve(reference)
             except LookupError as error:
-                raise _error(subject, f"there is no version {reference.version} of {reference.subject}") from error
+                raise _error(
+                    subject,
+                    f"there is no version {reference.version} of {reference.subject}: "
+                    "release it first, or refer to another",
+                ) from error
             self._loaded[one] = self.load(target, (*through, one))
         loaded = self._loaded[one]
         if reference.name not in loaded.named:

@@ -1,8 +1,8 @@
 """The committed schemas and their history.
 
-``schemas/subjects.yaml`` names the subjects, with level and references. ``schemas/<subject>.avsc`` is the present schema,
-``schemas/history/<subject>/<version>.avsc`` what was released, with ``<version>.references.json`` beside it for what it
-referred to, in the form the registry's API has it.
+``schemas/subjects.yaml`` names the subjects, with level and references. ``schemas/<subject>.avsc`` is the present
+schema, ``schemas/history/<subject>/<version>.avsc`` what was released, with ``<version>.references.json`` beside it for
+what it referred to, in the form the registry's API has it.
 """
 
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from config.base import Spec
 from config.errors import from_pydantic, shown
@@ -32,7 +32,7 @@ class SubjectSpec(Spec):
 
     level: CompatibilityLevel = CompatibilityLevel.BACKWARD
     """Compatibility level: NONE, BACKWARD, FORWARD or FULL, each but NONE with _TRANSITIVE too."""
-    references: dict[str, int] = {}
+    references: dict[str, int] = Field(default_factory=dict)
     """Version by subject; subject and referenced type have the same name."""
 
 
