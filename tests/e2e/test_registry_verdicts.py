@@ -3,9 +3,11 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import yaml
 
 from contracts.compatibility import incompatibilities
 from contracts.repository import history, referenced, subjects
@@ -20,6 +22,9 @@ from tests.e2e.registry import Registry, running
 
 pytestmark = pytest.mark.registry
 
+BAD_SCHEMAS: Final[list[dict[str, Any]]] = yaml.safe_load(
+    (Path(__file__).parents[1] / "unit" / "bad_schemas.yaml").read_text()
+)
 CORPUS: Final = (*PAIRS, *HISTORIES, *REFERENCED, *GENERATED)
 
 MOVED_REFERENCES: Final = (
@@ -131,6 +136,13 @@ def test_dropped_references_are_an_error_in_apicurio_and_none_in_avro(registry: 
     assert verdicts(registry, case) == {level: 200 if level == "NONE" else 422 for level in CompatibilityLevel}
     assert case.name in DEVIATIONS
     assert offline(case) == dict.fromkeys(CompatibilityLevel, 200)
+
+
+@pytest.mark.parametrize("row", BAD_SCHEMAS, ids=lambda row: row["says"][0][:60])
+def test_what_we_refuse_is_refused_or_we_say_why_we_are_stricter(registry: Registry, row: dict[str, Any]) -> None:
+    """The table of bad schemas says of each whether Avro would take it."""
+    status = registry.register(Subject(name=f"bad {BAD_SCHEMAS.index(row)}", schema=row["schema"]))
+    assert status == (200 if "strict" in row else 422)
 
 
 @pytest.mark.parametrize(("case", "status"), [(RECURSIVE_MAP, 500), (BRACES, 422)], ids=["recursive map", "braces"])
