@@ -78,7 +78,7 @@ class KafkaAccessArgs:
 
 
 class KafkaAccess(pulumi.ComponentResource):
-    """The catalogue's topics, accounts of services and of the platform's parts. Type: kafka-platform:index:KafkaAccess."""
+    """The catalogue's topics, and everybody's accounts. Type: kafka-platform:index:KafkaAccess."""
 
     clients: pulumi.Output[dict[str, dict[str, str]]]
     """Secret: user to username, password, mechanism, certificate_pem, private_key_pem; ``admin`` is among them."""

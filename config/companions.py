@@ -45,9 +45,7 @@ def ksqldb(parts: Parts) -> Iterator[Problem]:
 
 def _state(spec: KsqlDbSpec) -> Iterator[Problem]:
     path, size = (
-        ("ksqldb.state_limit", spec.state_limit)
-        if spec.storage is None
-        else ("ksqldb.storage.size", spec.storage.size)
+        ("ksqldb.state_limit", spec.state_limit) if spec.storage is None else ("ksqldb.storage.size", spec.storage.size)
     )
     if size < _GIB:
         yield Problem(path, size_text(size), "it must be at least 1Gi", "raise it")

@@ -21,7 +21,7 @@ class KafkaUiSpec(Spec):
     credential_generation: int = 1
     """Raise it to get new passwords towards Kafka and on the login form."""
     stand_in: bool = False
-    """For tests of the objects alone: the image is a stand-in without Kafka UI. Its container idles, nothing awaits it."""
+    """For tests of the objects alone: the image is a stand-in. Its container idles, and ``up`` awaits no pod."""
 
 
 class CmakSpec(Spec):
@@ -41,7 +41,7 @@ class CmakSpec(Spec):
     credential_generation: int = 1
     """Raise it to get a new password for its page."""
     stand_in: bool = False
-    """For tests of the objects alone: the image is a stand-in without CMAK. Its container idles, nothing awaits it."""
+    """For tests of the objects alone: the image is a stand-in. Its container idles, and ``up`` awaits no pod."""
 
 
 class ConsolesSpec(Spec):

@@ -17,7 +17,7 @@ class ImageSpec(Spec):
     name: str
     """Registry, name and tag."""
     digest: str | None = None
-    """``sha256:…``, put behind the name, so that nobody can push another image under it; a protected stack needs one."""
+    """``sha256:…``, put behind the name: nobody can push another image under it. A protected stack needs one."""
 
     @property
     def reference(self) -> str:

@@ -49,4 +49,4 @@ class KsqlDbSpec(Spec):
     credential_generation: int = 1
     """Raise it to get new passwords towards Kafka and on the HTTP listener."""
     stand_in: bool = False
-    """For tests of the objects alone: the image is a stand-in without ksqlDB. Containers idle, ``up`` awaits no pod."""
+    """For tests of the objects alone: the image is a stand-in. Its containers idle, and ``up`` awaits no pod."""

@@ -40,7 +40,7 @@ _PATTERNS: Final = {
     ResourceType.GROUP: Pattern.PREFIXED,
     ResourceType.TRANSACTIONAL_ID: Pattern.PREFIXED,
 }
-"""What is usual: a topic is granted by its name; groups and transactional ids by their beginning, as they vary with each instance."""
+"""What is usual: a topic is granted by its name; groups and transactional ids by their beginning, as they vary."""
 
 CLUSTER: Final = "kafka-cluster"
 """The name of the only resource of type Cluster."""
@@ -102,9 +102,7 @@ def service_acl(service: ServiceSpec) -> tuple[Entry, ...]:
         entries.add((ResourceType.TRANSACTIONAL_ID, service.id, Operation.WRITE))
     return tuple(
         sorted(
-            Entry(
-                principal=service.id, resource_type=kind, name=name, operation=operation, pattern=_PATTERNS[kind]
-            )
+            Entry(principal=service.id, resource_type=kind, name=name, operation=operation, pattern=_PATTERNS[kind])
             for kind, name, operation in entries
         )
     )
