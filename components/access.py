@@ -14,6 +14,7 @@ from config.kafka import KafkaClusterSpec
 from config.literals import ADMIN_USER, ScramMechanism
 from config.service import ServiceSpec
 from config.topic import TopicSpec
+from manifests.acl import KafkaUser, service_user
 from manifests.credential import derive_password
 from resources.readiness_gate import ReadinessGate
 
@@ -45,6 +46,8 @@ class KafkaAccessArgs:
 
     topics: Sequence[TopicSpec]
     services: Sequence[ServiceSpec]
+    users: Sequence[KafkaUser] = ()
+    """Users of the platform's own parts, besides the services."""
     defaults: KafkaClusterSpec
     """The cluster: its SCRAM mechanism, certificate lifetimes, replication factor and min ISR."""
     allow_data_loss: Sequence[str] = ()
@@ -75,7 +78,7 @@ class KafkaAccessArgs:
 
 
 class KafkaAccess(pulumi.ComponentResource):
-    """Topics and service accounts of the catalogue. Type: kafka-platform:index:KafkaAccess."""
+    """The catalogue's topics, and everybody's accounts. Type: kafka-platform:index:KafkaAccess."""
 
     clients: pulumi.Output[dict[str, dict[str, str]]]
     """Secret: user to username, password, mechanism, certificate_pem, private_key_pem; ``admin`` is among them."""
@@ -101,7 +104,8 @@ class KafkaAccess(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self),
         )
-        accounts = {service.id: self._account(service, args, provider, deleted_with) for service in args.services}
+        users = [*map(service_user, args.services), *args.users]
+        accounts = {user.name: self._account(user, args, provider, deleted_with) for user in users}
         admin: pulumi.Output[dict[str, str]] = admin_password.apply(
             lambda password: {
                 "username": ADMIN_USER,
@@ -112,7 +116,7 @@ class KafkaAccess(pulumi.ComponentResource):
             }
         )
         everyone: dict[str, Any] = {ADMIN_USER: admin}
-        everyone.update({service: account.credentials for service, account in accounts.items()})
+        everyone.update({user: account.credentials for user, account in accounts.items()})
         self.clients = pulumi.Output.secret(pulumi.Output.all(**everyone).apply(dict))
         self.register_outputs({"clients": self.clients})
 
@@ -159,15 +163,15 @@ class KafkaAccess(pulumi.ComponentResource):
 
     def _account(
         self,
-        service: ServiceSpec,
+        user: KafkaUser,
         args: KafkaAccessArgs,
         provider: kafka.Provider,
         deleted_with: pulumi.Resource | None,
     ) -> ServiceAccount:
         return ServiceAccount(
-            service.id,
+            user.name,
             ServiceAccountArgs(
-                service=service,
+                user=user,
                 mechanism=args.defaults.scram_mechanism,
                 tls=args.defaults.tls,
                 namespace=args.namespace,

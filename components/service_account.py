@@ -1,4 +1,4 @@
-"""One service's account on the cluster: user, certificate, permissions, quota, and the Secret that delivers them."""
+"""One user's account on the cluster: user, certificate, permissions, quota, and the Secret that delivers them."""
 
 import base64
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ import pulumi_tls as tls
 
 from config.kafka import TlsSpec
 from config.literals import ScramMechanism
-from config.service import QuotaSpec, ServiceSpec
-from manifests.acl import service_acl
+from config.service import QuotaSpec
+from manifests.acl import KafkaUser
 from manifests.client_config import ClientAccess, secret_data
 from manifests.credential import derive_password
 
@@ -34,7 +34,7 @@ def quota_config(quota: QuotaSpec) -> dict[str, str]:
 class ServiceAccountArgs:
     """What ``ServiceAccount`` is made of."""
 
-    service: ServiceSpec
+    user: KafkaUser
     mechanism: ScramMechanism
     tls: TlsSpec
     """Lifetime of the client certificate."""
@@ -53,7 +53,7 @@ class ServiceAccountArgs:
 
 
 class ServiceAccount(pulumi.ComponentResource):
-    """A service on the cluster. Type: kafka-platform:index:ServiceAccount."""
+    """A service, or a part of the platform, on the cluster. Type: kafka-platform:index:ServiceAccount."""
 
     credentials: pulumi.Output[dict[str, str]]
     """Secret: username, password, mechanism, certificate_pem, private_key_pem (PKCS #8)."""
@@ -85,13 +85,12 @@ class ServiceAccount(pulumi.ComponentResource):
         )
 
     def _user(self, name: str, args: ServiceAccountArgs) -> tuple[kafka.UserScramCredential, pulumi.Output[str]]:
-        service = args.service
         password = pulumi.Output.secret(args.master_secret).apply(
-            lambda secret: derive_password(secret, service.id, service.credential_generation)
+            lambda secret: derive_password(secret, args.user.name, args.user.credential_generation)
         )
         user = kafka.UserScramCredential(
             f"{name}-user",
-            username=service.id,
+            username=args.user.name,
             scram_mechanism=args.mechanism.value,
             scram_iterations=SCRAM_ITERATIONS,
             password=password,
@@ -100,7 +99,7 @@ class ServiceAccount(pulumi.ComponentResource):
         return user, password
 
     def _permissions(self, name: str, args: ServiceAccountArgs) -> None:
-        for entry in service_acl(args.service):
+        for entry in args.user.entries:
             kafka.Acl(
                 entry.key,
                 acl_principal=f"User:{entry.principal}",
@@ -115,8 +114,8 @@ class ServiceAccount(pulumi.ComponentResource):
         kafka.Quota(
             f"{name}-quota",
             entity_type="user",
-            entity_name=args.service.id,
-            config=quota_config(args.service.quota),
+            entity_name=args.user.name,
+            config=quota_config(args.user.quota),
             # Plugins that replace a quota for a new value would else set the new one and then remove it as the old.
             opts=self._on_kafka(args, delete_before_replace=True),
         )
@@ -127,7 +126,7 @@ class ServiceAccount(pulumi.ComponentResource):
         request = tls.CertRequest(
             f"{name}-request",
             private_key_pem=key.private_key_pem,
-            subject={"common_name": args.service.id, "organization": "kafka-clients"},
+            subject={"common_name": args.user.name, "organization": "kafka-clients"},
             opts=child,
         )
         certificate = tls.LocallySignedCert(
@@ -158,11 +157,11 @@ class ServiceAccount(pulumi.ComponentResource):
         k8s.core.v1.Secret(
             f"{name}-secret",
             metadata={
-                "name": f"kafka-client-{args.service.id}",
+                "name": f"kafka-client-{args.user.name}",
                 "namespace": args.namespace,
                 "labels": {
                     "app.kubernetes.io/name": "kafka-client",
-                    "app.kubernetes.io/instance": args.service.id,
+                    "app.kubernetes.io/instance": args.user.name,
                     "app.kubernetes.io/managed-by": "pulumi",
                     "app.kubernetes.io/part-of": "kafka-platform",
                 },

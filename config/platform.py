@@ -1,7 +1,9 @@
 """The whole typed tree of one stack."""
 
 from config.base import Spec
+from config.consoles import ConsolesSpec
 from config.kafka import KafkaClusterSpec
+from config.ksqldb import KsqlDbSpec
 from config.service import ServiceSpec
 from config.topic import TopicSpec
 
@@ -26,5 +28,9 @@ class PlatformSpec(Spec):
     kafka: KafkaClusterSpec
     topics: tuple[TopicSpec, ...]
     services: tuple[ServiceSpec, ...]
+    ksqldb: KsqlDbSpec | None = None
+    """None: no ksqlDB."""
+    consoles: ConsolesSpec | None = None
+    """None: no consoles."""
     allow_data_loss: tuple[str, ...] = ()
     """Topics that may be removed, shrunk or made anew; everything else is refused in the preview."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from config import capacity, limits, names, network, settings, topology
+from config import capacity, companions, limits, names, network, settings, topology
 from config.parts import Rule
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -36,4 +36,7 @@ RULES: Final[tuple[Rule, ...]] = (
     settings.broker_settings,
     settings.topic_settings,
     settings.allowed_losses,
+    companions.ksqldb,
+    companions.kafka_ui,
+    companions.cmak,
 )
