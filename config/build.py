@@ -17,6 +17,7 @@ from config.ksqldb import KsqlDbSpec
 from config.parts import Parts
 from config.platform import KubernetesSpec, PlatformSpec
 from config.rules import RULES
+from config.schema_registry import SchemaRegistrySpec
 from config.service import ServiceSpec
 from config.topic import TopicDefaultsSpec, TopicSpec
 from config.yaml_file import read_yaml
@@ -24,7 +25,7 @@ from config.yaml_file import read_yaml
 KEYS: Final = frozenset(
     {
         *("kubernetes", "kafka", "topics", "services", "topic_defaults", "allow_data_loss", "protect", "image_digest"),
-        *("ksqldb", "consoles"),
+        *("schema_registry", "ksqldb", "consoles"),
     }
 )
 """What a stack's configuration and an overlay may hold; ``master_secret`` goes another way, see config/load.py."""
@@ -94,6 +95,7 @@ class _Builder:
         services = tuple(
             self._parse(ServiceSpec, fields, ("services", name), id=name) for name, fields in clients.items()
         )
+        registry = self._optional(SchemaRegistrySpec, "schema_registry")
         ksqldb = self._optional(KsqlDbSpec, "ksqldb")
         consoles = self._optional(ConsolesSpec, "consoles")
         parts = Parts(
@@ -105,6 +107,7 @@ class _Builder:
             services=services,
             topic_names=frozenset(entries),
             disabled_topics=frozenset(disabled),
+            schema_registry=registry,
             ksqldb=ksqldb,
             consoles=consoles,
             allow_data_loss=losses,
@@ -119,6 +122,7 @@ class _Builder:
             kafka=kafka,
             topics=topics,
             services=services,
+            schema_registry=registry,
             ksqldb=ksqldb,
             consoles=consoles,
             allow_data_loss=losses,

@@ -8,7 +8,7 @@ from typing import Final
 
 from config.base import size_text
 from config.errors import Problem, dotted, is_secret_name, shown
-from config.kafka import ResourcesSpec
+from config.kafka import JvmSpec, ResourcesSpec
 from config.literals import PROJECT
 from config.parts import Parts
 from config.service import QuotaSpec
@@ -63,22 +63,25 @@ def memory(parts: Parts) -> Iterator[Problem]:
 def jvm(parts: Parts) -> Iterator[Problem]:
     """The collector is one we tune; options leave alone what the platform sets, and hold no secret."""
     for path, pool in parts.pools():
-        if pool.jvm.gc not in ("G1", "Serial"):
-            yield Problem(f"{path}.jvm.gc", shown(pool.jvm.gc), "allowed are G1 and Serial", "choose one of them")
-        for index, option in enumerate(pool.jvm.options):
-            at, name = f"{path}.jvm.options[{index}]", shown(option.split("=")[0])
-            if is_secret_name(option):
-                yield Problem(at, name, "a JVM option is readable for everyone in the pod's specification", "remove it")
-            elif option.startswith(("-Xmx", "-Xms")):
-                yield Problem(at, name, "the heap has a field of its own", "use jvm.heap")
-            elif re.match(r"-XX:[+-]Use\w*GC\b", option):
-                yield Problem(at, name, "the collector has a field of its own", "use jvm.gc")
-            elif option.startswith(
-                ("-javaagent", "-cp", "-classpath", "--class-path", "-Dlog4j2.configurationFile", "@")
-            ):
-                yield Problem(at, name, "the platform sets this one", "remove it")
-            elif not option.startswith("-") or not option.isprintable():
-                yield Problem(at, name, "a JVM option starts with - and is on one line", "correct it")
+        yield from jvm_problems(f"{path}.jvm", pool.jvm)
+
+
+def jvm_problems(path: str, spec: JvmSpec) -> Iterator[Problem]:
+    """Yield what is wrong with a JVM's collector and options."""
+    if spec.gc not in ("G1", "Serial"):
+        yield Problem(f"{path}.gc", shown(spec.gc), "allowed are G1 and Serial", "choose one of them")
+    for index, option in enumerate(spec.options):
+        at, name = f"{path}.options[{index}]", shown(option.split("=")[0])
+        if is_secret_name(option):
+            yield Problem(at, name, "a JVM option is readable for everyone in the pod's specification", "remove it")
+        elif option.startswith(("-Xmx", "-Xms")):
+            yield Problem(at, name, "the heap has a field of its own", "use jvm.heap")
+        elif re.match(r"-XX:[+-]Use\w*GC\b", option):
+            yield Problem(at, name, "the collector has a field of its own", "use jvm.gc")
+        elif option.startswith(("-javaagent", "-cp", "-classpath", "--class-path", "-Dlog4j2.configurationFile", "@")):
+            yield Problem(at, name, "the platform sets this one", "remove it")
+        elif not option.startswith("-") or not option.isprintable():
+            yield Problem(at, name, "a JVM option starts with - and is on one line", "correct it")
 
 
 def processor(parts: Parts) -> Iterator[Problem]:

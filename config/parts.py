@@ -9,6 +9,7 @@ from config.kafka import KafkaClusterSpec, NodePoolSpec
 from config.ksqldb import KsqlDbSpec
 from config.literals import Role
 from config.platform import KubernetesSpec
+from config.schema_registry import SchemaRegistrySpec
 from config.service import ServiceSpec
 from config.topic import TopicSpec
 
@@ -28,6 +29,7 @@ class Parts:
     """Topics of the catalogue that this stack leaves out."""
     ksqldb: KsqlDbSpec | None = None
     consoles: ConsolesSpec | None = None
+    schema_registry: SchemaRegistrySpec | None = None
     allow_data_loss: tuple[str, ...] = ()
 
     def pools(self, role: Role | None = None) -> Iterator[tuple[str, NodePoolSpec]]:

@@ -4,6 +4,7 @@ from config.base import Spec
 from config.consoles import ConsolesSpec
 from config.kafka import KafkaClusterSpec
 from config.ksqldb import KsqlDbSpec
+from config.schema_registry import SchemaRegistrySpec
 from config.service import ServiceSpec
 from config.topic import TopicSpec
 
@@ -26,6 +27,8 @@ class PlatformSpec(Spec):
     """Protect topics, volumes and CAs from deletion; lifted by name."""
     kubernetes: KubernetesSpec
     kafka: KafkaClusterSpec
+    schema_registry: SchemaRegistrySpec | None = None
+    """None: not deployed."""
     topics: tuple[TopicSpec, ...]
     services: tuple[ServiceSpec, ...]
     ksqldb: KsqlDbSpec | None = None
