@@ -8,6 +8,8 @@ _SALT: Final = b"kafka-platform"
 SCRAM: Final = "scram/v1"
 """Purpose of a password for Kafka. Another use of the master secret takes another purpose, and gets passwords that have
 nothing to do with these."""
+REGISTRY: Final = "registry/v1"
+"""Purpose of a password for the schema registry."""
 KSQLDB: Final = "ksqldb/v1"
 """Purpose of a password for ksqlDB's HTTP listener."""
 CONSOLE: Final = "console/v1"
