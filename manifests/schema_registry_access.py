@@ -3,14 +3,13 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from config.kafka import KafkaClusterSpec
 from config.literals import (
-    ADMIN_USER,
     SCHEMA_REGISTRY_PORT,
     SCHEMA_REGISTRY_SERVICE,
     SCHEMA_REGISTRY_USER,
@@ -21,7 +20,6 @@ from config.literals import (
 )
 from config.schema_registry import SchemaRegistrySpec
 from config.schema_registry_rules import STORAGE_PREFIX
-from config.service import ServiceSpec
 from config.topic import TopicSpec
 from manifests.acl import Entry, KafkaUser, Operation, Pattern, ResourceType
 
@@ -40,16 +38,30 @@ class RegistryUser:
 
     name: str
     subjects: tuple[str, ...]
+    credential_generation: int = 1
 
 
-def registry_users(services: Sequence[ServiceSpec]) -> tuple[RegistryUser, ...]:
-    """Return the services as users: each registers the value subjects of the topics it produces, and no other.
+def registry_users(users: Iterable[KafkaUser]) -> tuple[RegistryUser, ...]:
+    """Return the registry's users: whoever may write a topic registers its value subject, and no other.
 
     Subjects are named by Confluent's TopicNameStrategy. What is shared, like the envelope, is the administrator's.
     """
     return tuple(
-        RegistryUser(name=service.id, subjects=tuple(f"{topic}-value" for topic in sorted(set(service.produces))))
-        for service in services
+        RegistryUser(
+            name=user.name,
+            subjects=tuple(f"{entry.name}-value" for entry in sorted(user.entries) if _writes_topic(entry)),
+            credential_generation=user.credential_generation,
+        )
+        for user in users
+        if user.name != SCHEMA_REGISTRY_USER
+    )
+
+
+def _writes_topic(entry: Entry) -> bool:
+    return (entry.resource_type, entry.pattern, entry.operation) == (
+        ResourceType.TOPIC,
+        Pattern.LITERAL,
+        Operation.WRITE,
     )
 
 
@@ -152,7 +164,3 @@ def external_hosts(spec: SchemaRegistrySpec, kafka: KafkaClusterSpec) -> tuple[s
 def external_urls(spec: SchemaRegistrySpec, kafka: KafkaClusterSpec) -> tuple[str, ...]:
     """Return the addresses for clients outside Kubernetes; any of them leads to the whole registry."""
     return tuple(f"https://{host}:{spec.external.port}" for host in external_hosts(spec, kafka))
-
-
-ADMINISTRATOR: Final = RegistryUser(name=ADMIN_USER, subjects=())
-"""The platform itself: it may do everything."""
