@@ -1,1 +1,1 @@
-"""Event contracts: the Avro schemas of the topics, and what a registry will say about a change to one, without a registry."""
+"""Event contracts: the topics' Avro schemas, and what a registry will say about a change to one, without a registry."""
