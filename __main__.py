@@ -4,12 +4,16 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pulumi_tls as tls
 
-from components.access import KafkaAccess, KafkaAccessArgs
+from components.access import KafkaAccess, KafkaAccessArgs, goes_with_volumes
 from components.kafka_cluster import KafkaCluster, KafkaClusterArgs
+from components.schema_registry import SchemaRegistry, SchemaRegistryArgs
+from components.schema_subjects import SchemaSubjects, SchemaSubjectsArgs
 from config.literals import ADMIN_USER
 from config.load import load_platform
 from config.target import TargetError, check_reachable, resolve_target
+from manifests.acl import service_user
 from manifests.credential import derive_password
+from manifests.schema_registry_access import internal_url, kafka_users, storage_topics
 
 platform, master_secret = load_platform()
 target = resolve_target(platform.kubernetes)
@@ -44,11 +48,14 @@ cluster = KafkaCluster(
     pulumi.ResourceOptions(providers=providers),
 )
 
+internal_users = [*kafka_users(platform.schema_registry)]
+
 access = KafkaAccess(
     f"{platform.kafka.name}-access",
     KafkaAccessArgs(
-        topics=platform.topics,
+        topics=[*platform.topics, *storage_topics(platform.schema_registry)],
         services=platform.services,
+        users=internal_users,
         defaults=platform.kafka,
         allow_data_loss=platform.allow_data_loss,
         namespace=cluster.namespace,
@@ -61,11 +68,41 @@ access = KafkaAccess(
         clients_ca_pem=cluster.clients_ca_pem,
         clients_ca_private_key_pem=cluster.clients_ca_private_key_pem,
         master_secret=master_secret,
+        registry_url=internal_url(platform.kubernetes.namespace) if platform.schema_registry else None,
         protect=platform.protect,
         cluster=cluster,
     ),
     pulumi.ResourceOptions(providers=providers),
 )
+
+if platform.schema_registry:
+    registry = SchemaRegistry(
+        "schema-registry",
+        SchemaRegistryArgs(
+            spec=platform.schema_registry,
+            kafka=platform.kafka,
+            namespace=platform.kubernetes.namespace,
+            users=[*map(service_user, platform.services), *internal_users],
+            bootstrap_servers=cluster.internal_bootstrap_servers,
+            ca_pem=cluster.ca_pem,
+            ca_private_key_pem=cluster.ca_private_key_pem,
+            master_secret=master_secret,
+            kafka_access=access,
+        ),
+        pulumi.ResourceOptions(providers=providers),
+    )
+    SchemaSubjects(
+        "schemas",
+        SchemaSubjectsArgs(
+            urls=registry.urls,
+            ca_pem=cluster.ca_pem,
+            passwords=registry.passwords,
+            protect=platform.protect,
+            deleted_with=cluster if goes_with_volumes(platform.kafka, protect=platform.protect) else None,
+        ),
+    )
+    pulumi.export("schema_registry_urls", registry.urls)
+    pulumi.export("schema_registry_passwords", registry.passwords)
 
 pulumi.export("namespace", cluster.namespace)
 pulumi.export("zones", list(platform.kubernetes.zones))

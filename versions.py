@@ -32,9 +32,6 @@ CMAK: Final = "3.0.0.5"
 # renovate: datasource=docker depName=confluentinc/cp-schema-registry
 SCHEMA_REGISTRY: Final = "8.1.0"
 """Confluent Platform of the schema registry's image."""
-# renovate: datasource=maven depName=io.apicurio:apicurio-registry-app
-APICURIO: Final = "3.0.9"
-"""Apicurio Registry, the lab's schema registry."""
 # renovate: datasource=docker depName=nginx
 NGINX: Final = "1.28.0"
 """The proxy in front of the schema registry; the lab has Debian's."""

@@ -11,7 +11,7 @@ import pulumi_kafka as kafka
 from components.service_account import ServiceAccount, ServiceAccountArgs
 from components.topics import Topics, TopicsArgs
 from config.kafka import KafkaClusterSpec
-from config.literals import ADMIN_USER, ScramMechanism
+from config.literals import ADMIN_USER, SCHEMA_REGISTRY_USER, ScramMechanism
 from config.service import ServiceSpec
 from config.topic import TopicSpec
 from manifests.acl import KafkaUser, service_user
@@ -38,6 +38,11 @@ _DEPRECATED: Final = {
 def deprecated_fields(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return empty values for the deprecated fields that a variable would fill, and only for those."""
     return {field: "" for field, variable in _DEPRECATED.items() if environment.get(variable)}
+
+
+def goes_with_volumes(kafka: KafkaClusterSpec, *, protect: bool) -> bool:
+    """Tell whether what Kafka holds goes with the brokers' volumes: then nothing of it is deleted one by one before."""
+    return not protect and not any(pool.storage.retain for pool in kafka.pools)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +76,8 @@ class KafkaAccessArgs:
     """Secret: signs the services' certificates."""
     master_secret: pulumi.Input[str]
     """Secret: all passwords are derived from it."""
+    registry_url: pulumi.Input[str] | None = None
+    """The schema registry for pods; None: there is none."""
     protect: bool
     """Protect the topics from deletion."""
     cluster: pulumi.Resource | None = None
@@ -89,8 +96,7 @@ class KafkaAccess(pulumi.ComponentResource):
         admin_password = pulumi.Output.secret(args.master_secret).apply(
             lambda secret: derive_password(secret, ADMIN_USER, 1)
         )
-        goes_with_volumes = not args.protect and not any(pool.storage.retain for pool in args.defaults.pools)
-        deleted_with = args.cluster if goes_with_volumes else None
+        deleted_with = args.cluster if goes_with_volumes(args.defaults, protect=args.protect) else None
         provider = self._kafka(name, args, admin_password)
         Topics(
             f"{name}-topics",
@@ -181,6 +187,8 @@ class KafkaAccess(pulumi.ComponentResource):
                 clients_ca_pem=args.clients_ca_pem,
                 clients_ca_private_key_pem=args.clients_ca_private_key_pem,
                 master_secret=args.master_secret,
+                # The registry is no client of itself.
+                registry_url=None if user.name == SCHEMA_REGISTRY_USER else args.registry_url,
                 kafka_provider=provider,
                 deleted_with=deleted_with,
             ),

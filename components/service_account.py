@@ -13,8 +13,8 @@ from config.kafka import TlsSpec
 from config.literals import ScramMechanism
 from config.service import QuotaSpec
 from manifests.acl import KafkaUser
-from manifests.client_config import ClientAccess, secret_data
-from manifests.credential import derive_password
+from manifests.client_config import ClientAccess, RegistryAccess, secret_data
+from manifests.credential import REGISTRY, derive_password
 
 SCRAM_ITERATIONS: Final = 4096
 """Kafka's and RFC 7677's minimum. Iterations slow down guessing, and a password of 240 random bits can't be guessed:
@@ -28,6 +28,12 @@ def quota_config(quota: QuotaSpec) -> dict[str, str]:
         "producer_byte_rate": str(quota.producer_bytes_per_second),
         "request_percentage": f"{quota.request_percentage:g}",
     }
+
+
+def registry_access(url: str, user: KafkaUser, master_secret: str) -> RegistryAccess:
+    """Return a user's way to the schema registry, with a password that is none of Kafka's."""
+    password = derive_password(master_secret, user.name, user.credential_generation, REGISTRY)
+    return RegistryAccess(url=url, username=user.name, password=password)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +53,8 @@ class ServiceAccountArgs:
     clients_ca_private_key_pem: pulumi.Input[str]
     master_secret: pulumi.Input[str]
     """Must be known in previews: the provider can't preview a user whose password isn't."""
+    registry_url: pulumi.Input[str] | None
+    """The schema registry for pods; None: there is none."""
     kafka_provider: pulumi.ProviderResource
     deleted_with: pulumi.Resource | None
     """What takes everything inside Kafka along when it is deleted."""
@@ -144,7 +152,9 @@ class ServiceAccount(pulumi.ComponentResource):
     def _secret(self, name: str, args: ServiceAccountArgs) -> None:
         def data(parts: dict[str, Any]) -> dict[str, str]:
             credentials = parts.pop("credentials")
-            plain = secret_data(ClientAccess(**parts, **credentials))
+            url, master_secret = parts.pop("registry_url"), parts.pop("master_secret")
+            registry = registry_access(url, args.user, master_secret) if url else None
+            plain = secret_data(ClientAccess(**parts, **credentials, registry=registry))
             return {key: base64.b64encode(value.encode()).decode() for key, value in plain.items()}
 
         # Secret, as the credentials in it are.
@@ -153,6 +163,8 @@ class ServiceAccount(pulumi.ComponentResource):
             mtls_bootstrap_servers=args.internal_mtls_bootstrap_servers,
             ca_pem=args.ca_pem,
             credentials=self.credentials,
+            registry_url=args.registry_url,
+            master_secret=pulumi.Output.secret(args.master_secret),
         ).apply(data)
         k8s.core.v1.Secret(
             f"{name}-secret",
