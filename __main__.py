@@ -5,11 +5,13 @@ import pulumi_kubernetes as k8s
 import pulumi_tls as tls
 
 from components.access import KafkaAccess, KafkaAccessArgs
+from components.companions import create_companions
 from components.kafka_cluster import KafkaCluster, KafkaClusterArgs
 from config.literals import ADMIN_USER
 from config.load import load_platform
 from config.target import TargetError, check_reachable, resolve_target
 from manifests.credential import derive_password
+from manifests.users import platform_users
 
 platform, master_secret = load_platform()
 target = resolve_target(platform.kubernetes)
@@ -49,6 +51,7 @@ access = KafkaAccess(
     KafkaAccessArgs(
         topics=platform.topics,
         services=platform.services,
+        users=platform_users(platform),
         defaults=platform.kafka,
         allow_data_loss=platform.allow_data_loss,
         namespace=cluster.namespace,
@@ -67,6 +70,8 @@ access = KafkaAccess(
     pulumi.ResourceOptions(providers=providers),
 )
 
+companions = create_companions(platform, cluster, access, master_secret, pulumi.ResourceOptions(providers=providers))
+
 pulumi.export("namespace", cluster.namespace)
 pulumi.export("zones", list(platform.kubernetes.zones))
 pulumi.export("bootstrap_servers", cluster.bootstrap_servers)
@@ -74,3 +79,5 @@ pulumi.export("mtls_bootstrap_servers", cluster.mtls_bootstrap_servers)
 pulumi.export("internal_bootstrap_servers", cluster.internal_bootstrap_servers)
 pulumi.export("ca_pem", cluster.ca_pem)
 pulumi.export("clients", access.clients)
+for name, outputs in companions.items():
+    pulumi.export(name, outputs)

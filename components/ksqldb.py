@@ -108,7 +108,7 @@ class KsqlDb(pulumi.ComponentResource):
         kept = pulumi.ResourceOptions(parent=self, protect=self._args.protect)
         own = authority(f"{self._name}-ca", "ksqlDB CA", tls, kept)
         certificate = leaf(
-            self._name,
+            f"{self._name}-server",
             (KSQLDB_SERVICE, "kafka-platform"),
             SubjectNames(dns=self._args.cluster.dns_names),
             ("server_auth", "client_auth"),

@@ -192,6 +192,8 @@ def cli_arguments(password: str) -> str:
             # They would hold the whole command line, password included, in a file below /tmp.
             "-XX:-UsePerfData",
             "-Dksql.log.dir=/tmp",
+            # The CLI keeps its history there.
+            "-Duser.home=/tmp",
             "-cp",
             _CLASS_PATH,
             "io.confluent.ksql.Ksql",

@@ -21,7 +21,7 @@ CONFIG_MAP: Final = "ksqldb-config"
 RUNTIME_MAP: Final = "ksqldb-runtime"
 SECRET: Final = "ksqldb-secrets"  # noqa: S105
 CLI_SECRET: Final = "ksqldb-cli"  # noqa: S105
-CLI_MAP: Final = "ksqldb-cli"
+CLI_MAP: Final = "ksqldb-cli-command"
 _STATE: Final = "state"
 _CHECKSUM: Final = "kafka.pyairtable.dev/checksum"
 
@@ -179,8 +179,8 @@ def _cli(cluster: KsqlDbCluster) -> dict[str, Any]:
         "name": "ksql",
         "image": cluster.spec.cli_image.reference,
         "command": list(IDLE),
-        # The CLI keeps its history in the home folder.
-        "env": [{"name": "HOME", "value": "/tmp"}],  # noqa: S108
+        "env": [],
+        "ports": [],
         "securityContext": dict(CONTAINER_SECURITY),
         "resources": {"requests": {"cpu": "10m", "memory": "512Mi"}, "limits": {"memory": "512Mi"}},
         "volumeMounts": [
