@@ -7,7 +7,7 @@ from typing import Any, Final
 from config.consoles import CmakSpec, KafkaUiSpec
 from config.kafka import KafkaClusterSpec
 from manifests.labels import CLIENT_LABEL, CONSOLE_CLIENT_LABEL, app_labels, app_selector
-from manifests.pod import CONTAINER_SECURITY, IDLE, container_resources, pod_security
+from manifests.pod import CONTAINER_SECURITY, IDLE, STAND_IN_FAILURES, container_resources, pod_security
 from manifests.policy import labelled, network_policy, tcp
 
 USER: Final = 1000
@@ -92,7 +92,7 @@ def console_deployment(
         "ports": [{"name": "https", "containerPort": console.port}],
         "securityContext": dict(CONTAINER_SECURITY),
         "resources": container_resources(spec.resources),
-        "startupProbe": {**probe, "periodSeconds": 5, "failureThreshold": 60},
+        "startupProbe": {**probe, "periodSeconds": 5, "failureThreshold": STAND_IN_FAILURES if spec.stand_in else 60},
         "readinessProbe": {**probe, "periodSeconds": 5, "failureThreshold": 2},
         "livenessProbe": {**probe, "periodSeconds": 10, "failureThreshold": 6},
         "volumeMounts": [

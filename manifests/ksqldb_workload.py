@@ -10,6 +10,7 @@ from manifests.labels import CLIENT_LABEL, KSQLDB_CLIENT_LABEL, app_labels, app_
 from manifests.pod import (
     CONTAINER_SECURITY,
     IDLE,
+    STAND_IN_FAILURES,
     container_resources,
     pod_security,
     quantity,
@@ -116,7 +117,7 @@ def _server(cluster: KsqlDbCluster) -> dict[str, Any]:
         "securityContext": dict(CONTAINER_SECURITY),
         "resources": container_resources(spec.resources),
         # A start reads the whole command topic and restores state: ten minutes, then it is tried anew.
-        "startupProbe": _probe(period=10, timeout=5, failures=60),
+        "startupProbe": _probe(period=10, timeout=5, failures=STAND_IN_FAILURES if spec.stand_in else 60),
         "readinessProbe": _probe(period=5, timeout=5, failures=2),
         "livenessProbe": _probe(period=10, timeout=5, failures=6),
         "volumeMounts": [
