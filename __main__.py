@@ -4,16 +4,15 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pulumi_tls as tls
 
-from components.access import KafkaAccess, KafkaAccessArgs, goes_with_volumes
+from components.access import KafkaAccess, KafkaAccessArgs
+from components.companions import create_companions
 from components.kafka_cluster import KafkaCluster, KafkaClusterArgs
-from components.schema_registry import SchemaRegistry, SchemaRegistryArgs
-from components.schema_subjects import SchemaSubjects, SchemaSubjectsArgs
 from config.literals import ADMIN_USER
 from config.load import load_platform
 from config.target import TargetError, check_reachable, resolve_target
-from manifests.acl import service_user
 from manifests.credential import derive_password
-from manifests.schema_registry_access import internal_url, kafka_users, storage_topics
+from manifests.schema_registry_access import internal_url, storage_topics
+from manifests.users import platform_users
 
 platform, master_secret = load_platform()
 target = resolve_target(platform.kubernetes)
@@ -48,14 +47,12 @@ cluster = KafkaCluster(
     pulumi.ResourceOptions(providers=providers),
 )
 
-internal_users = [*kafka_users(platform.schema_registry)]
-
 access = KafkaAccess(
     f"{platform.kafka.name}-access",
     KafkaAccessArgs(
         topics=[*platform.topics, *storage_topics(platform.schema_registry)],
         services=platform.services,
-        users=internal_users,
+        users=platform_users(platform),
         defaults=platform.kafka,
         allow_data_loss=platform.allow_data_loss,
         namespace=cluster.namespace,
@@ -75,34 +72,7 @@ access = KafkaAccess(
     pulumi.ResourceOptions(providers=providers),
 )
 
-if platform.schema_registry:
-    registry = SchemaRegistry(
-        "schema-registry",
-        SchemaRegistryArgs(
-            spec=platform.schema_registry,
-            kafka=platform.kafka,
-            namespace=platform.kubernetes.namespace,
-            users=[*map(service_user, platform.services), *internal_users],
-            bootstrap_servers=cluster.internal_bootstrap_servers,
-            ca_pem=cluster.ca_pem,
-            ca_private_key_pem=cluster.ca_private_key_pem,
-            master_secret=master_secret,
-            kafka_access=access,
-        ),
-        pulumi.ResourceOptions(providers=providers),
-    )
-    SchemaSubjects(
-        "schemas",
-        SchemaSubjectsArgs(
-            urls=registry.urls,
-            ca_pem=cluster.ca_pem,
-            passwords=registry.passwords,
-            protect=platform.protect,
-            deleted_with=cluster if goes_with_volumes(platform.kafka, protect=platform.protect) else None,
-        ),
-    )
-    pulumi.export("schema_registry_urls", registry.urls)
-    pulumi.export("schema_registry_passwords", registry.passwords)
+companions = create_companions(platform, cluster, access, master_secret, pulumi.ResourceOptions(providers=providers))
 
 pulumi.export("namespace", cluster.namespace)
 pulumi.export("zones", list(platform.kubernetes.zones))
@@ -111,3 +81,5 @@ pulumi.export("mtls_bootstrap_servers", cluster.mtls_bootstrap_servers)
 pulumi.export("internal_bootstrap_servers", cluster.internal_bootstrap_servers)
 pulumi.export("ca_pem", cluster.ca_pem)
 pulumi.export("clients", access.clients)
+for name, outputs in companions.items():
+    pulumi.export(name, outputs)

@@ -56,8 +56,8 @@ class SchemaRegistryArgs:
     """Secret: signs the proxies' certificate."""
     master_secret: pulumi.Input[str]
     """Secret: all passwords are derived from it."""
-    kafka_access: pulumi.Resource
-    """The registry's topics, user and permissions: they have to be there first."""
+    after: Sequence[pulumi.Resource]
+    """What has to be there first: the namespace, the registry's topics, its user and permissions."""
 
 
 class SchemaRegistry(pulumi.ComponentResource):
@@ -76,8 +76,7 @@ class SchemaRegistry(pulumi.ComponentResource):
         """Create the registry."""
         super().__init__("kafka-platform:index:SchemaRegistry", name, {}, opts)
         self._name, self._args = name, args
-        # The namespace, and everything in Kafka, is behind the access.
-        self._child = pulumi.ResourceOptions(parent=self, depends_on=[args.kafka_access])
+        self._child = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
         registry = Registry(spec=args.spec, cluster=args.kafka.name, namespace=args.namespace)
         users = registry_users(args.users)
         self.passwords = self._passwords(users)
@@ -99,7 +98,7 @@ class SchemaRegistry(pulumi.ComponentResource):
             **stateful_set(registry, names, checksum),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[args.kafka_access, *base],
+                depends_on=[*args.after, *base],
                 custom_timeouts=pulumi.CustomTimeouts(create="10m", update="15m", delete="5m"),
             ),
         )

@@ -7,10 +7,22 @@ from config.service import QuotaSpec
 from versions import CMAK, KAFKA_UI
 
 
+class KafkaUiImageSpec(ImageSpec):
+    """Kafka UI's image."""
+
+    name: str = f"ghcr.io/kafbat/kafka-ui:{KAFKA_UI}"
+
+
+class CmakImageSpec(ImageSpec):
+    """CMAK's image."""
+
+    name: str = f"hlebalbau/kafka-manager:{CMAK}"
+
+
 class KafkaUiSpec(Spec):
     """Kafka UI (github.com/kafbat/kafka-ui). It sees names, settings, lags and members of everything."""
 
-    image: ImageSpec = ImageSpec(name=f"ghcr.io/kafbat/kafka-ui:{KAFKA_UI}")
+    image: KafkaUiImageSpec = KafkaUiImageSpec()
     resources: ResourcesSpec = ResourcesSpec(cpu="200m", memory=768 * 2**20)
     heap: Size = 384 * 2**20
     reads: tuple[str, ...] = ()
@@ -27,7 +39,7 @@ class KafkaUiSpec(Spec):
 class CmakSpec(Spec):
     """CMAK (github.com/yahoo/CMAK). It is unmaintained, and finds clusters in ZooKeeper only: none that runs KRaft."""
 
-    image: ImageSpec = ImageSpec(name=f"hlebalbau/kafka-manager:{CMAK}")
+    image: CmakImageSpec = CmakImageSpec()
     resources: ResourcesSpec = ResourcesSpec(cpu="200m", memory=768 * 2**20)
     heap: Size = 384 * 2**20
     zookeeper: str

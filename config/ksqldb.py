@@ -7,6 +7,18 @@ from config.service import QuotaSpec
 from versions import KSQLDB
 
 
+class KsqlDbImageSpec(ImageSpec):
+    """The servers' image: of Confluent Platform 8, whose paths and class names the platform uses."""
+
+    name: str = f"confluentinc/cp-ksqldb-server:{KSQLDB}"
+
+
+class KsqlDbCliImageSpec(ImageSpec):
+    """The CLI's image, of the same release."""
+
+    name: str = f"confluentinc/cp-ksqldb-cli:{KSQLDB}"
+
+
 class KsqlDbStorageSpec(Spec):
     """A volume for a server's state. It is a cache: a lost one is rebuilt from the changelog topics."""
 
@@ -19,9 +31,8 @@ class KsqlDbStorageSpec(Spec):
 class KsqlDbSpec(Spec):
     """An interactive ksqlDB cluster. Absent: there is none."""
 
-    image: ImageSpec = ImageSpec(name=f"confluentinc/cp-ksqldb-server:{KSQLDB}")
-    """Confluent Platform 8, whose paths and class names the platform uses."""
-    cli_image: ImageSpec = ImageSpec(name=f"confluentinc/cp-ksqldb-cli:{KSQLDB}")
+    image: KsqlDbImageSpec = KsqlDbImageSpec()
+    cli_image: KsqlDbCliImageSpec = KsqlDbCliImageSpec()
     service_id: str = "pyairtable_"
     """``ksql.service.id``: part of the names of all internal topics, groups and transactional ids; never changed."""
     replicas: int = 2

@@ -17,6 +17,10 @@ IDLE: Final = ("sleep", "infinity")
 """The command of a container that only waits for ``kubectl exec``."""
 
 
+STAND_IN_FAILURES: Final = 100_000
+"""Failed startup probes that a stand-in may have: it answers none, and isn't to be killed for it."""
+
+
 def pod_security(user: int) -> dict[str, Any]:
     """Return a pod's part of the restricted Pod Security Standard; volumes are the group's."""
     return {

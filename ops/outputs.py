@@ -71,6 +71,7 @@ def parse_outputs(document: dict[str, Any], stack: str) -> Outputs:
         )
         for name, entry in document["clients"].items()
     }
+    registry = document.get("schema_registry") or {}
     return Outputs(
         namespace=document.get("namespace", ""),
         bootstrap_servers=document["bootstrap_servers"],
@@ -79,8 +80,8 @@ def parse_outputs(document: dict[str, Any], stack: str) -> Outputs:
         ca_pem=document["ca_pem"],
         zones=tuple(document.get("zones") or ()),
         clients=clients,
-        registry_urls=tuple(document.get("schema_registry_urls") or ()),
-        registry_passwords=dict(document.get("schema_registry_passwords") or {}),
+        registry_urls=tuple(registry.get("urls") or ()),
+        registry_passwords=dict(registry.get("passwords") or {}),
     )
 
 
