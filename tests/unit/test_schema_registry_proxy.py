@@ -158,7 +158,7 @@ def nginx(
 def command(folder: Path) -> list[str]:
     """Of root's nginx, the workers stay root: the folder is nobody else's."""
     user = ["-g", "user root;"] if os.geteuid() == 0 else []
-    return [str(program("nginx")), *user, "-p", str(folder), "-c", str(folder / "nginx.conf")]
+    return [str(program("nginx")), *user, "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")]
 
 
 def certificate(folder: Path) -> None:
