@@ -40,7 +40,9 @@ class SchemaSubjects(pulumi.ComponentResource):
         super().__init__("kafka-platform:index:SchemaSubjects", name, {}, opts)
         password = pulumi.Output.secret(args.passwords).apply(lambda all_of_them: all_of_them[ADMIN_USER])
         created: dict[str, SchemaSubject] = {}
-        for subject in args.present():
+        present = args.present()
+        shared = {reference.subject for subject in present for reference in subject.references}
+        for subject in present:
             created[subject.name] = SchemaSubject(
                 subject.name,
                 subject=subject,
@@ -49,7 +51,8 @@ class SchemaSubjects(pulumi.ComponentResource):
                 ca_pem=args.ca_pem,
                 username=ADMIN_USER,
                 password=password,
-                retain=args.protect,
+                # What was deleted softly stays readable, and still refers to the shared types.
+                retain=args.protect or subject.name in shared,
                 opts=pulumi.ResourceOptions(
                     parent=self,
                     depends_on=[created[one.subject] for one in subject.references if one.subject in created],

@@ -119,6 +119,8 @@ def test_committed_stacks_lack_nothing_but_digests(stack: str) -> None:
         "image_digest",
         "ksqldb.cli_image.digest",
         "ksqldb.image.digest",
+        "schema_registry.image.digest",
+        "schema_registry.proxy.image.digest",
     ]
 
 
