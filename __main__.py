@@ -5,11 +5,14 @@ import pulumi_kubernetes as k8s
 import pulumi_tls as tls
 
 from components.access import KafkaAccess, KafkaAccessArgs
+from components.companions import create_companions
 from components.kafka_cluster import KafkaCluster, KafkaClusterArgs
 from config.literals import ADMIN_USER
 from config.load import load_platform
 from config.target import TargetError, check_reachable, resolve_target
 from manifests.credential import derive_password
+from manifests.schema_registry_access import internal_url, storage_topics
+from manifests.users import platform_users
 
 platform, master_secret = load_platform()
 target = resolve_target(platform.kubernetes)
@@ -47,8 +50,9 @@ cluster = KafkaCluster(
 access = KafkaAccess(
     f"{platform.kafka.name}-access",
     KafkaAccessArgs(
-        topics=platform.topics,
+        topics=[*platform.topics, *storage_topics(platform.schema_registry)],
         services=platform.services,
+        users=platform_users(platform),
         defaults=platform.kafka,
         allow_data_loss=platform.allow_data_loss,
         namespace=cluster.namespace,
@@ -61,11 +65,14 @@ access = KafkaAccess(
         clients_ca_pem=cluster.clients_ca_pem,
         clients_ca_private_key_pem=cluster.clients_ca_private_key_pem,
         master_secret=master_secret,
+        registry_url=internal_url(platform.kubernetes.namespace) if platform.schema_registry else None,
         protect=platform.protect,
         cluster=cluster,
     ),
     pulumi.ResourceOptions(providers=providers),
 )
+
+companions = create_companions(platform, cluster, access, master_secret, pulumi.ResourceOptions(providers=providers))
 
 pulumi.export("namespace", cluster.namespace)
 pulumi.export("zones", list(platform.kubernetes.zones))
@@ -74,3 +81,5 @@ pulumi.export("mtls_bootstrap_servers", cluster.mtls_bootstrap_servers)
 pulumi.export("internal_bootstrap_servers", cluster.internal_bootstrap_servers)
 pulumi.export("ca_pem", cluster.ca_pem)
 pulumi.export("clients", access.clients)
+for name, outputs in companions.items():
+    pulumi.export(name, outputs)

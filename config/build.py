@@ -9,18 +9,24 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from config.base import Spec
+from config.consoles import ConsolesSpec
 from config.draft import draft
 from config.errors import ConfigError, Problem, dotted, from_pydantic, near, shown, suggestion
 from config.kafka import KafkaClusterSpec
+from config.ksqldb import KsqlDbSpec
 from config.parts import Parts
 from config.platform import KubernetesSpec, PlatformSpec
 from config.rules import RULES
+from config.schema_registry import SchemaRegistrySpec
 from config.service import ServiceSpec
 from config.topic import TopicDefaultsSpec, TopicSpec
 from config.yaml_file import read_yaml
 
 KEYS: Final = frozenset(
-    {"kubernetes", "kafka", "topics", "services", "topic_defaults", "allow_data_loss", "protect", "image_digest"}
+    {
+        *("kubernetes", "kafka", "topics", "services", "topic_defaults", "allow_data_loss", "protect", "image_digest"),
+        *("schema_registry", "ksqldb", "consoles"),
+    }
 )
 """What a stack's configuration and an overlay may hold; ``master_secret`` goes another way, see config/load.py."""
 
@@ -89,6 +95,9 @@ class _Builder:
         services = tuple(
             self._parse(ServiceSpec, fields, ("services", name), id=name) for name, fields in clients.items()
         )
+        registry = self._optional(SchemaRegistrySpec, "schema_registry")
+        ksqldb = self._optional(KsqlDbSpec, "ksqldb")
+        consoles = self._optional(ConsolesSpec, "consoles")
         parts = Parts(
             stack=self.stack,
             protect=protect,
@@ -98,6 +107,9 @@ class _Builder:
             services=services,
             topic_names=frozenset(entries),
             disabled_topics=frozenset(disabled),
+            schema_registry=registry,
+            ksqldb=ksqldb,
+            consoles=consoles,
             allow_data_loss=losses,
         )
         self._apply_rules(parts)
@@ -110,6 +122,9 @@ class _Builder:
             kafka=kafka,
             topics=topics,
             services=services,
+            schema_registry=registry,
+            ksqldb=ksqldb,
+            consoles=consoles,
             allow_data_loss=losses,
         )
 
@@ -169,6 +184,9 @@ class _Builder:
             else:
                 fields = {**fields, "image": f"{fields['image']}@{digest}"}
         return self._parse(model, fields, [key])
+
+    def _optional(self, model: type[Model], key: str) -> Model | None:
+        return self._section(model, key) if key in self.values else None
 
     def _entries(self, key: str, model: type[Spec]) -> tuple[dict[str, Mapping[str, Any]], list[str]]:
         """Return the catalogue's entries with the stack's laid over them, and the names of those switched off."""

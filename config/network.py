@@ -23,7 +23,7 @@ def ports(parts: Parts) -> Iterator[Problem]:
         return
     external = parts.kafka.external
     node_ports = external.type is ExternalAccess.NODE_PORT
-    legal = _NODE_PORTS if node_ports else _PORTS
+    legal = legal_ports(external.type)
     taken: dict[int, str] = {}
     for field, count in _port_fields(external, max(parts.brokers, 1)):
         first, path = getattr(external, field), f"kafka.external.{field}"
@@ -37,6 +37,24 @@ def ports(parts: Parts) -> Iterator[Problem]:
             allowed = f"port {clash} is {taken[clash]}'s" + (f", as {count} brokers need one each" if count > 1 else "")
             yield Problem(path, shown(first), allowed, "leave room for every broker")
         taken.update(dict.fromkeys(range(first, first + count), path))
+
+
+def legal_ports(access: ExternalAccess) -> range:
+    """Return the ports that this kind of access may have."""
+    return _NODE_PORTS if access is ExternalAccess.NODE_PORT else _PORTS
+
+
+def external_ports(parts: Parts) -> dict[int, str]:
+    """Return the node ports the brokers take, each with the path of the field it follows from."""
+    if parts.kafka is None or parts.kafka.external.type is not ExternalAccess.NODE_PORT:
+        return {}
+    external = parts.kafka.external
+    fields = _port_fields(external, max(parts.brokers, 1))
+    return {
+        port: f"kafka.external.{field}"
+        for field, count in fields
+        for port in range(getattr(external, field), getattr(external, field) + count)
+    }
 
 
 def _port_fields(external: ExternalListenerSpec, brokers: int) -> list[tuple[str, int]]:
@@ -60,7 +78,7 @@ def hosts(parts: Parts) -> Iterator[Problem]:
         path = dotted(["kafka", "external", "hosts", zone])
         if zone not in parts.broker_zones:
             yield Problem(path, shown(host), "no broker is in that zone", suggestion(zone, parts.broker_zones))
-        elif not _is_host(host):
+        elif not is_host(host):
             allowed = "it is an address, or a name in lower case without scheme and port"
             yield Problem(path, shown(host), allowed, "correct it")
     for zone in parts.broker_zones:
@@ -94,7 +112,8 @@ def load_balancers(parts: Parts) -> Iterator[Problem]:
             )
 
 
-def _is_host(text: str) -> bool:
+def is_host(text: str) -> bool:
+    """Tell whether it is an IPv4 address, or a host name as certificates have it."""
     try:
         return ip_address(text).version == 4
     except ValueError:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from config import capacity, limits, names, network, settings, topology
+from config import capacity, companions, limits, names, network, schema_registry_rules, settings, topology
 from config.parts import Rule
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -36,4 +36,10 @@ RULES: Final[tuple[Rule, ...]] = (
     settings.broker_settings,
     settings.topic_settings,
     settings.allowed_losses,
+    schema_registry_rules.schema_registry,
+    schema_registry_rules.external,
+    schema_registry_rules.names,
+    companions.ksqldb,
+    companions.kafka_ui,
+    companions.cmak,
 )

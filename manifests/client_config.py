@@ -17,6 +17,25 @@ PRODUCER: Final[Mapping[str, str]] = {
 """What every producer should set, by names that librdkafka and Java share: nothing acknowledged is lost or doubled."""
 
 
+LIBRDKAFKA: Final[Mapping[str, str]] = {
+    # A broker cut off without a word holds a group's heartbeats until its session of 45 s is over, unless another
+    # request times out before and ends the connection. librdkafka's 60 s are too long for that; Java's are 30 s.
+    "socket.timeout.ms": "20000",
+    "socket.keepalive.enable": "true",
+}
+"""What every librdkafka client should set on top of its defaults, so that a lost zone costs no consumer its group."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistryAccess:
+    """One client's way to the schema registry; the CA is that of the brokers."""
+
+    url: str
+    """https://host:port, or several of the same registry, joined by commas."""
+    username: str
+    password: str = field(repr=False)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClientAccess:
     """One client's way to the brokers, and what it proves itself with."""
@@ -33,6 +52,8 @@ class ClientAccess:
     certificate_pem: str
     private_key_pem: str = field(repr=False)
     """PKCS #8, the only form Kafka's PEM key store reads (KIP-651)."""
+    registry: RegistryAccess | None = None
+    """None: there is no schema registry."""
 
 
 def client_files(access: ClientAccess, folder: str) -> dict[str, str]:
@@ -61,6 +82,7 @@ def librdkafka_conf(access: ClientAccess, folder: str) -> str:
             "sasl.password": access.password,
             "ssl.ca.location": f"{folder}/ca.pem",
             "ssl.endpoint.identification.algorithm": "https",
+            **LIBRDKAFKA,
         }
     )
 
@@ -75,6 +97,7 @@ def librdkafka_mtls_conf(access: ClientAccess, folder: str) -> str:
             "ssl.certificate.location": f"{folder}/tls.crt",
             "ssl.key.location": f"{folder}/tls.key",
             "ssl.endpoint.identification.algorithm": "https",
+            **LIBRDKAFKA,
         }
     )
 
@@ -111,7 +134,17 @@ def client_mtls_properties(access: ClientAccess, folder: str) -> str:
 
 
 def environment(access: ClientAccess) -> dict[str, str]:
-    """Return the platform document's variables of the event bus, and what a SCRAM client needs besides."""
+    """Return the platform document's variables of the event bus, and what SCRAM and schema clients need besides."""
+    registry = access.registry
+    schemas = (
+        {
+            "SCHEMA_REGISTRY_PASSWORD": registry.password,
+            "SCHEMA_REGISTRY_URL": registry.url,
+            "SCHEMA_REGISTRY_USERNAME": registry.username,
+        }
+        if registry
+        else {}
+    )
     return {
         "EVENT_BUS_TYPE": "kafka",
         "KAFKA_BROKERS": access.bootstrap_servers,
@@ -119,12 +152,19 @@ def environment(access: ClientAccess) -> dict[str, str]:
         "KAFKA_SASL_MECHANISM": access.mechanism,
         "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
         "KAFKA_USERNAME": access.username,
+        **schemas,
     }
 
 
 def producer_env(access: ClientAccess, folder: str) -> str:
     """Return ``environment`` with the CA's path as a file for a shell to read."""
-    return exports({**environment(access), "KAFKA_SSL_CA_LOCATION": f"{folder}/ca.pem"})
+    return exports({**environment(access), **ca_locations(access, folder)})
+
+
+def ca_locations(access: ClientAccess, folder: str) -> dict[str, str]:
+    """Return the variables that name the CA's file, for clients that read it from there."""
+    names = ["KAFKA_SSL_CA_LOCATION", *(["SCHEMA_REGISTRY_SSL_CA_LOCATION"] if access.registry else [])]
+    return dict.fromkeys(names, f"{folder}/ca.pem")
 
 
 def secret_data(access: ClientAccess) -> dict[str, str]:
@@ -133,6 +173,7 @@ def secret_data(access: ClientAccess) -> dict[str, str]:
         **client_files(access, MOUNT),
         **environment(access),
         "KAFKA_SSL_CA": access.ca_pem,
+        **({"SCHEMA_REGISTRY_SSL_CA": access.ca_pem} if access.registry else {}),
         "password": access.password,
         "username": access.username,
     }
