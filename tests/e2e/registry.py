@@ -74,17 +74,19 @@ def running(folder: Path) -> Iterator[Registry]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = folder / "registry.log"
-    command = ["timeout", "--signal=KILL", str(LONGEST), "java", "-Xmx512m", f"-Djava.io.tmpdir={folder}"]
+    bounded = ["timeout", "--signal=KILL", str(LONGEST)]
+    machine = ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", f"-Djava.io.tmpdir={folder}"]
     environment = {
         "PATH": os.environ["PATH"],
         "QUARKUS_HTTP_HOST": "127.0.0.1",
         "QUARKUS_HTTP_PORT": str(port),
         "QUARKUS_HTTP_ACCESS_LOG_ENABLED": "false",
+        "QUARKUS_LOG_LEVEL": "ERROR",
     }
     with (
         log.open("w") as output,
         subprocess.Popen(
-            [*command, "-jar", str(apicurio.runner(home))],
+            [*bounded, *machine, "-jar", str(apicurio.runner(home))],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,

@@ -18,7 +18,7 @@ from tests.corpus.histories import HISTORIES
 from tests.corpus.odd import BRACES, RECURSIVE_MAP
 from tests.corpus.pairs import PAIRS
 from tests.corpus.referenced import DROPPED, MOVED, REFERENCED
-from tests.e2e.registry import Registry, running
+from tests.e2e.registry import LONGEST, Registry, running
 
 pytestmark = pytest.mark.registry
 
@@ -92,6 +92,7 @@ def offline(case: Case) -> dict[CompatibilityLevel, int]:
     }
 
 
+@pytest.mark.timeout(LONGEST)
 def test_the_registrys_verdicts_are_ours(registry: Registry) -> None:
     differences = {}
     for case in CORPUS:

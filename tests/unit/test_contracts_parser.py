@@ -1,14 +1,22 @@
 """Mistakes in a schema and the sentences they are answered with; names, defaults, logical types, recursion."""
 
+import copy
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from contracts.avro import Array, Enum, Fixed, Logical, Primitive, Record, Union, described
 from contracts.errors import ContractError
 from contracts.parser import parse
+from contracts.resolution import findings
+from tests.corpus.case import Case
+from tests.corpus.generated import GENERATED
 
 TABLE: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "bad_schemas.yaml").read_text())
 
@@ -119,6 +127,50 @@ def test_good_defaults(schema: str, default: str) -> None:
     )
     assert isinstance(parsed.schema, Record)
     assert parsed.schema.fields[0].has_default
+
+
+JUNK = st.sampled_from(
+    (
+        None,
+        True,
+        0,
+        -1,
+        1.5,
+        "",
+        "record",
+        "R",
+        "a.b",
+        "1",
+        "com.example.T1",
+        [],
+        ["null", "null"],
+        {},
+        {"type": "enum"},
+    )
+)
+
+
+def places(node: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield every container of a JSON document with each of its keys."""
+    for key in list(node) if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ():
+        yield node, key
+        yield from places(node[key])
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(GENERATED), st.lists(st.tuples(st.integers(0, 10_000), JUNK), min_size=1, max_size=3))
+def test_a_spoilt_schema_is_a_schema_or_has_problems(case: Case, spoilt: list[tuple[int, Any]]) -> None:
+    document = [json.loads(case.new.schema)]
+    for where, junk in spoilt:
+        found = list(places(document))
+        container, key = found[where % len(found)]
+        container[key] = copy.deepcopy(junk)
+    try:
+        parsed = parse(json.dumps(document[0]))
+    except ContractError as error:
+        assert error.problems != ()
+    else:
+        assert findings(parsed.schema, parsed.schema) == ()
 
 
 def test_an_enum_keeps_its_default() -> None:
