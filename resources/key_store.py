@@ -28,7 +28,7 @@ def key_store(private_key_pem: str, certificate_pem: str, authority_pem: str, pa
 
     Raises ValueError for what is no PEM. Two calls give different bytes: salts are random.
     """
-    # openssl and the tls provider write private keys in PEM without one.
+    # The tls provider encrypts no key: the state does.
     key = load_pem_private_key(private_key_pem.encode(), password=None)
     certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
     chain = x509.load_pem_x509_certificates(authority_pem.encode())
