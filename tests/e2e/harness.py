@@ -125,8 +125,10 @@ class Platform:
         kubeconfig = os.environ.get("KAFKA_PLATFORM_LAB", "/var/lib/kafka-platform/lab") + "/kubeconfig"
         return run(str(program("kubectl")), "--kubeconfig", kubeconfig, *arguments).out
 
-    def pods(self) -> list[dict[str, Any]]:
-        document = json.loads(self.kubectl("get", "pods", "-n", "kafka", "-o", "json"))
+    def pods(self, app: str = "kafka") -> list[dict[str, Any]]:
+        """Pods of an application, the brokers' by default."""
+        selector = f"app.kubernetes.io/name={app}"
+        document = json.loads(self.kubectl("get", "pods", "-n", "kafka", "-l", selector, "-o", "json"))
         items = document["items"]
         assert isinstance(items, list)
         return items
