@@ -14,6 +14,7 @@ from config.kafka import KafkaClusterSpec
 from config.literals import ADMIN_USER, ScramMechanism
 from config.service import ServiceSpec
 from config.topic import TopicSpec
+from manifests.acl import Entry
 from manifests.credential import derive_password
 from resources.readiness_gate import ReadinessGate
 
@@ -40,11 +41,21 @@ def deprecated_fields(environment: Mapping[str, str] = os.environ) -> dict[str, 
 
 
 @dataclass(frozen=True, kw_only=True)
+class InternalUser:
+    """A user of the platform's own, with an account like a service's."""
+
+    service: ServiceSpec
+    """Its id, quota and generation."""
+    permissions: Sequence[Entry]
+
+
+@dataclass(frozen=True, kw_only=True)
 class KafkaAccessArgs:
     """What ``KafkaAccess`` is made of."""
 
     topics: Sequence[TopicSpec]
     services: Sequence[ServiceSpec]
+    internal_users: Sequence[InternalUser] = ()
     defaults: KafkaClusterSpec
     """The cluster: its SCRAM mechanism, certificate lifetimes, replication factor and min ISR."""
     allow_data_loss: Sequence[str] = ()
@@ -101,7 +112,10 @@ class KafkaAccess(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self),
         )
-        accounts = {service.id: self._account(service, args, provider, deleted_with) for service in args.services}
+        accounts = {service.id: self._account(service, None, args, provider, deleted_with) for service in args.services}
+        for user in args.internal_users:
+            account = self._account(user.service, user.permissions, args, provider, deleted_with)
+            accounts[user.service.id] = account
         admin: pulumi.Output[dict[str, str]] = admin_password.apply(
             lambda password: {
                 "username": ADMIN_USER,
@@ -160,6 +174,7 @@ class KafkaAccess(pulumi.ComponentResource):
     def _account(
         self,
         service: ServiceSpec,
+        permissions: Sequence[Entry] | None,
         args: KafkaAccessArgs,
         provider: kafka.Provider,
         deleted_with: pulumi.Resource | None,
@@ -168,6 +183,7 @@ class KafkaAccess(pulumi.ComponentResource):
             service.id,
             ServiceAccountArgs(
                 service=service,
+                permissions=permissions,
                 mechanism=args.defaults.scram_mechanism,
                 tls=args.defaults.tls,
                 namespace=args.namespace,

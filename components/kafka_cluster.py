@@ -57,6 +57,8 @@ class KafkaCluster(pulumi.ComponentResource):
     """host:port of each broker's external SCRAM listener, known when every pool is rolled out."""
     ca_pem: pulumi.Output[str]
     """Certificate clients trust."""
+    ca_private_key_pem: pulumi.Output[str]
+    """Secret: its key, for certificates of other servers of the platform."""
     clients_ca_pem: pulumi.Output[str]
     """Certificate of the authority of client certificates."""
     clients_ca_private_key_pem: pulumi.Output[str]
@@ -105,6 +107,7 @@ class KafkaCluster(pulumi.ComponentResource):
         endpoints = list(topology.external_endpoints(mtls=False)) if external else []
         self.broker_endpoints = rollout.apply(lambda _: endpoints)
         self.ca_pem = material.ca_pem
+        self.ca_private_key_pem = material.ca_private_key_pem
         self.clients_ca_pem = material.clients_ca_pem
         self.clients_ca_private_key_pem = material.clients_ca_private_key_pem
         self.ready = rollout.apply(lambda parts: digest(*parts))
@@ -117,6 +120,7 @@ class KafkaCluster(pulumi.ComponentResource):
                 "internal_mtls_bootstrap_servers": self.internal_mtls_bootstrap_servers,
                 "broker_endpoints": self.broker_endpoints,
                 "ca_pem": self.ca_pem,
+                "ca_private_key_pem": self.ca_private_key_pem,
                 "clients_ca_pem": self.clients_ca_pem,
                 "clients_ca_private_key_pem": self.clients_ca_private_key_pem,
                 "ready": self.ready,

@@ -1,6 +1,7 @@
 """One service's account on the cluster: user, certificate, permissions, quota, and the Secret that delivers them."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ import pulumi_tls as tls
 from config.kafka import TlsSpec
 from config.literals import ScramMechanism
 from config.service import QuotaSpec, ServiceSpec
-from manifests.acl import service_acl
+from manifests.acl import Entry, service_acl
 from manifests.client_config import ClientAccess, secret_data
 from manifests.credential import derive_password
 
@@ -35,6 +36,8 @@ class ServiceAccountArgs:
     """What ``ServiceAccount`` is made of."""
 
     service: ServiceSpec
+    permissions: Sequence[Entry] | None = None
+    """None: what the service declares. A user of the platform's own needs more than that."""
     mechanism: ScramMechanism
     tls: TlsSpec
     """Lifetime of the client certificate."""
@@ -100,7 +103,7 @@ class ServiceAccount(pulumi.ComponentResource):
         return user, password
 
     def _permissions(self, name: str, args: ServiceAccountArgs) -> None:
-        for entry in service_acl(args.service):
+        for entry in service_acl(args.service) if args.permissions is None else args.permissions:
             kafka.Acl(
                 entry.key,
                 acl_principal=f"User:{entry.principal}",

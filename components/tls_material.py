@@ -83,6 +83,8 @@ class TlsMaterial(pulumi.ComponentResource):
 
     ca_pem: pulumi.Output[str]
     """Certificate of the authority that signs the nodes."""
+    ca_private_key_pem: pulumi.Output[str]
+    """Secret: key of the nodes' authority, for other servers of the platform. It is in no Kubernetes object."""
     clients_ca_pem: pulumi.Output[str]
     """Certificate of the authority that signs clients."""
     clients_ca_private_key_pem: pulumi.Output[str]
@@ -101,11 +103,13 @@ class TlsMaterial(pulumi.ComponentResource):
             for node in args.topology.nodes
         }
         self.ca_pem = cluster_ca.cert_pem
+        self.ca_private_key_pem = pulumi.Output.secret(cluster_key.private_key_pem)
         self.clients_ca_pem = clients_ca.cert_pem
         self.clients_ca_private_key_pem = pulumi.Output.secret(clients_key.private_key_pem)
         self.register_outputs(
             {
                 "ca_pem": self.ca_pem,
+                "ca_private_key_pem": self.ca_private_key_pem,
                 "clients_ca_pem": self.clients_ca_pem,
                 "clients_ca_private_key_pem": self.clients_ca_private_key_pem,
             }

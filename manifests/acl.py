@@ -12,6 +12,7 @@ class Operation(StrEnum):
 
     READ = "Read"
     WRITE = "Write"
+    DESCRIBE_CONFIGS = "DescribeConfigs"
 
 
 class ResourceType(StrEnum):
@@ -45,11 +46,13 @@ class Entry:
     resource_type: ResourceType
     name: str
     operation: Operation
+    exact: bool = False
+    """Grant by the whole name what is otherwise granted by its beginning."""
 
     @property
     def pattern(self) -> Pattern:
         """How ``name`` is matched."""
-        return _PATTERNS[self.resource_type]
+        return Pattern.LITERAL if self.exact else _PATTERNS[self.resource_type]
 
     @property
     def key(self) -> str:

@@ -5,13 +5,14 @@ import hmac
 from typing import Final
 
 _SALT: Final = b"kafka-platform"
-_PURPOSE: Final = "scram/v1"
-"""Another use of the master secret takes another purpose, and gets keys that have nothing to do with these."""
+SCRAM: Final = "scram/v1"
+"""Purpose of the passwords of Kafka's users. Another use of the master secret takes another purpose, and gets passwords
+that have nothing to do with these."""
 _LENGTH: Final = 30
 """Bytes: 240 bits, and 40 characters of base64 without padding."""
 
 
-def derive_password(master_secret: str, user: str, generation: int) -> str:
+def derive_password(master_secret: str, user: str, generation: int, purpose: str = SCRAM) -> str:
     """Derive a user's password by HKDF-SHA-256 (RFC 5869) from the master secret.
 
     Purpose, user name and generation are HKDF's info, so each user has a password of its own, and a new one with each
@@ -25,7 +26,7 @@ def derive_password(master_secret: str, user: str, generation: int) -> str:
     if generation < 1:
         raise ValueError(f"generation {generation} of {user} is refused: the first generation is 1")
     extracted = hmac.digest(_SALT, master_secret.encode(), "sha256")
-    info = f"{_PURPOSE}\0{user}\0{generation}".encode()
+    info = f"{purpose}\0{user}\0{generation}".encode()
     # The first block of HKDF-Expand has 32 bytes: no second one is needed.
     expanded = hmac.digest(extracted, info + b"\x01", "sha256")
     return base64.urlsafe_b64encode(expanded[:_LENGTH]).decode()

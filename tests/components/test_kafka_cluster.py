@@ -253,7 +253,10 @@ def test_outputs_are_the_registered_contract() -> None:
     (cluster,) = recording.by_type("KafkaCluster")
     outputs = recording.outputs(cluster.urn)
     assert set(outputs) == set(KafkaCluster.__annotations__)
-    assert {key for key, value in outputs.items() if is_secret(value)} == {"clients_ca_private_key_pem"}
+    assert {key for key, value in outputs.items() if is_secret(value)} == {
+        "ca_private_key_pem",
+        "clients_ca_private_key_pem",
+    }
     assert outputs["namespace"] == "kafka"
     assert outputs["bootstrap_servers"] == "198.18.0.2:32100,kafka-b.example.org:32100,198.18.0.4:32100"
     assert outputs["mtls_bootstrap_servers"] == "198.18.0.2:32200,kafka-b.example.org:32200,198.18.0.4:32200"
