@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from config.base import Spec
+from config.connect import ConnectSpec
 from config.draft import draft
 from config.errors import ConfigError, Problem, dotted, from_pydantic, near, shown, suggestion
 from config.kafka import KafkaClusterSpec
@@ -20,7 +21,10 @@ from config.topic import TopicDefaultsSpec, TopicSpec
 from config.yaml_file import read_yaml
 
 KEYS: Final = frozenset(
-    {"kubernetes", "kafka", "topics", "services", "topic_defaults", "allow_data_loss", "protect", "image_digest"}
+    {
+        *("kubernetes", "kafka", "topics", "services", "topic_defaults", "allow_data_loss", "protect", "image_digest"),
+        "connect",
+    }
 )
 """What a stack's configuration and an overlay may hold; ``master_secret`` goes another way, see config/load.py."""
 
@@ -80,6 +84,7 @@ class _Builder:
         defaults = self._defaults()
         kubernetes = self._section(KubernetesSpec, "kubernetes")
         kafka = self._section(KafkaClusterSpec, "kafka", digest)
+        connect = self._section(ConnectSpec, "connect") if self.values.get("connect") is not None else None
         entries, disabled = self._entries("topics", TopicSpec)
         topics = tuple(
             self._parse(TopicSpec, merge(defaults, fields), ("topics", name), name=name)
@@ -99,6 +104,7 @@ class _Builder:
             topic_names=frozenset(entries),
             disabled_topics=frozenset(disabled),
             allow_data_loss=losses,
+            connect=connect,
         )
         self._apply_rules(parts)
         if self.problems or kubernetes is None or kafka is None:
@@ -111,6 +117,7 @@ class _Builder:
             topics=topics,
             services=services,
             allow_data_loss=losses,
+            connect=connect,
         )
 
     def _note(self, at: Sequence[str | int], value: str, allowed: str, remedy: str) -> None:

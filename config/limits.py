@@ -7,13 +7,22 @@ from datetime import timedelta
 from typing import Final
 
 from config.base import size_text
+from config.connect import ConnectSpec
 from config.errors import Problem, dotted, is_secret_name, shown
+from config.kafka import NodePoolSpec
 from config.literals import PROJECT
 from config.parts import Parts
 from versions import KAFKA
 
 _CPU: Final = re.compile(r"\d+(\.\d{1,3})?|\d+m")
 _RELEASE: Final = re.compile(r"\d+\.\d+\.\d+")
+
+
+def _machines(parts: Parts) -> Iterator[tuple[str, NodePoolSpec | ConnectSpec]]:
+    """Yield path and specification of everything with a JVM."""
+    yield from parts.pools()
+    if parts.connect is not None:
+        yield "connect", parts.connect
 
 
 def quotas(parts: Parts) -> Iterator[Problem]:
@@ -38,26 +47,27 @@ def quotas(parts: Parts) -> Iterator[Problem]:
 
 
 def memory(parts: Parts) -> Iterator[Problem]:
-    """The heap leaves room for direct buffers and page cache."""
-    for path, pool in parts.pools():
-        heap, whole = pool.jvm.heap, pool.resources.memory
+    """The heap leaves room for what lives beside it."""
+    for path, machine in _machines(parts):
+        heap, whole = machine.jvm.heap, machine.resources.memory
         if heap < 128 * 2**20:
             yield Problem(f"{path}.jvm.heap", size_text(heap), "it must be at least 128Mi", "raise it")
         elif heap > whole * 3 // 4:
+            beside = "threads, classes and buffers live" if machine is parts.connect else "the page cache lives"
             yield Problem(
                 f"{path}.jvm.heap",
                 size_text(heap),
-                f"it may be at most 75% of resources.memory ({size_text(whole)}): the page cache lives beside it",
+                f"it may be at most 75% of resources.memory ({size_text(whole)}): {beside} beside it",
                 "lower it or raise resources.memory",
             )
 
 
 def jvm(parts: Parts) -> Iterator[Problem]:
     """The collector is one we tune; options leave alone what the platform sets, and hold no secret."""
-    for path, pool in parts.pools():
-        if pool.jvm.gc not in ("G1", "Serial"):
-            yield Problem(f"{path}.jvm.gc", shown(pool.jvm.gc), "allowed are G1 and Serial", "choose one of them")
-        for index, option in enumerate(pool.jvm.options):
+    for path, machine in _machines(parts):
+        if machine.jvm.gc not in ("G1", "Serial"):
+            yield Problem(f"{path}.jvm.gc", shown(machine.jvm.gc), "allowed are G1 and Serial", "choose one of them")
+        for index, option in enumerate(machine.jvm.options):
             at, name = f"{path}.jvm.options[{index}]", shown(option.split("=")[0])
             if is_secret_name(option):
                 yield Problem(at, name, "a JVM option is readable for everyone in the pod's specification", "remove it")
@@ -75,9 +85,9 @@ def jvm(parts: Parts) -> Iterator[Problem]:
 
 def processor(parts: Parts) -> Iterator[Problem]:
     """Cores are in Kubernetes' notation, and a limit is not below the request."""
-    for path, pool in parts.pools():
+    for path, machine in _machines(parts):
         cores: dict[str, float] = {}
-        for field, value in (("cpu", pool.resources.cpu), ("cpu_limit", pool.resources.cpu_limit)):
+        for field, value in (("cpu", machine.resources.cpu), ("cpu_limit", machine.resources.cpu_limit)):
             if value is None:
                 continue
             if _CPU.fullmatch(value):
@@ -88,8 +98,8 @@ def processor(parts: Parts) -> Iterator[Problem]:
         if cores.get("cpu_limit", math.inf) < cores.get("cpu", 0):
             yield Problem(
                 f"{path}.resources.cpu_limit",
-                shown(pool.resources.cpu_limit),
-                f"it must not be below resources.cpu ({pool.resources.cpu})",
+                shown(machine.resources.cpu_limit),
+                f"it must not be below resources.cpu ({machine.resources.cpu})",
                 "raise it, or leave it out: throttling shows as latency",
             )
 

@@ -76,11 +76,20 @@ ADMIN_USER: Final = "admin"
 """Super user of the platform itself; its credential is written when the disks are formatted."""
 NODE_PRINCIPAL: Final = "kafka-node"
 """Principal every broker and controller has towards the others: the CN of its certificate."""
-RESERVED_USERS: Final = frozenset({ADMIN_USER, NODE_PRINCIPAL, "ANONYMOUS"})
-"""Names no service may have: they are super users, or Kafka's own."""
+CONNECT_USER: Final = "connect"
+"""Kafka user and worker group of Kafka Connect; what Kafka Connect itself names in Kafka begins with it."""
+RESERVED_USERS: Final = frozenset({ADMIN_USER, NODE_PRINCIPAL, CONNECT_USER, "ANONYMOUS"})
+"""Names no service may have: they are super users, the platform's, or Kafka's own."""
 
 BOOTSTRAP_SERVICE: Final = "kafka-service"
 """ClusterIP service of the internal listeners, named as in the platform document."""
 HEADLESS_SERVICE: Final = "kafka-headless"
 EXTERNAL_BOOTSTRAP_SERVICE: Final = "kafka-external"
+CONNECT_SERVICE: Final = "kafka-connect-service"
+"""ClusterIP service of Kafka Connect's REST interface, named as in the platform document."""
+CONNECT_HEADLESS_SERVICE: Final = "kafka-connect-headless"
+CONNECT_EXTERNAL_SERVICE: Final = "kafka-connect-external"
+CONNECT_PORT: Final = 8083
+REGISTRY_SERVICE: Final = "schema-registry-service"
+REGISTRY_PORT: Final = 8081
 ZONE_LABEL: Final = "topology.kubernetes.io/zone"

@@ -10,9 +10,10 @@ from config.kafka import ExternalListenerSpec
 from config.literals import ExternalAccess, Role
 from config.parts import Parts
 
-_NODE_PORTS: Final = range(30000, 32768)
+NODE_PORTS: Final = range(30000, 32768)
 """Kubernetes' default --service-node-port-range."""
-_PORTS: Final = range(1, 65536)
+PORTS: Final = range(1, 65536)
+"""All ports."""
 _HOST: Final = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 """RFC 1123, in lower case as certificates have it."""
 
@@ -23,7 +24,7 @@ def ports(parts: Parts) -> Iterator[Problem]:
         return
     external = parts.kafka.external
     node_ports = external.type is ExternalAccess.NODE_PORT
-    legal = _NODE_PORTS if node_ports else _PORTS
+    legal = NODE_PORTS if node_ports else PORTS
     taken: dict[int, str] = {}
     for field, count in _port_fields(external, max(parts.brokers, 1)):
         first, path = getattr(external, field), f"kafka.external.{field}"
@@ -60,7 +61,7 @@ def hosts(parts: Parts) -> Iterator[Problem]:
         path = dotted(["kafka", "external", "hosts", zone])
         if zone not in parts.broker_zones:
             yield Problem(path, shown(host), "no broker is in that zone", suggestion(zone, parts.broker_zones))
-        elif not _is_host(host):
+        elif not is_host(host):
             allowed = "it is an address, or a name in lower case without scheme and port"
             yield Problem(path, shown(host), allowed, "correct it")
     for zone in parts.broker_zones:
@@ -94,7 +95,20 @@ def load_balancers(parts: Parts) -> Iterator[Problem]:
             )
 
 
-def _is_host(text: str) -> bool:
+def used_ports(parts: Parts) -> dict[int, str]:
+    """Return every port the brokers' external listeners take, with the field it follows from."""
+    if parts.kafka is None or parts.kafka.external.type is ExternalAccess.NONE:
+        return {}
+    external = parts.kafka.external
+    return {
+        getattr(external, field) + number: f"kafka.external.{field}"
+        for field, count in _port_fields(external, max(parts.brokers, 1))
+        for number in range(count)
+    }
+
+
+def is_host(text: str) -> bool:
+    """Tell whether it is an IPv4 address or a host name in lower case (RFC 1123)."""
     try:
         return ip_address(text).version == 4
     except ValueError:

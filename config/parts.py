@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from config.connect import ConnectSpec
 from config.errors import Problem
 from config.kafka import KafkaClusterSpec, NodePoolSpec
 from config.literals import Role
@@ -25,6 +26,7 @@ class Parts:
     disabled_topics: frozenset[str] = frozenset()
     """Topics of the catalogue that this stack leaves out."""
     allow_data_loss: tuple[str, ...] = ()
+    connect: ConnectSpec | None = None
 
     def pools(self, role: Role | None = None) -> Iterator[tuple[str, NodePoolSpec]]:
         """Yield path and pool, for a role or all."""

@@ -1,6 +1,7 @@
 """The whole typed tree of one stack."""
 
 from config.base import Spec
+from config.connect import ConnectSpec
 from config.kafka import KafkaClusterSpec
 from config.service import ServiceSpec
 from config.topic import TopicSpec
@@ -26,5 +27,7 @@ class PlatformSpec(Spec):
     kafka: KafkaClusterSpec
     topics: tuple[TopicSpec, ...]
     services: tuple[ServiceSpec, ...]
+    connect: ConnectSpec | None = None
+    """None: there is no Kafka Connect."""
     allow_data_loss: tuple[str, ...] = ()
     """Topics that may be removed, shrunk or made anew; everything else is refused in the preview."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from config import capacity, limits, names, network, settings, topology
+from config import capacity, connect_rules, connector_rules, limits, names, network, settings, topology
 from config.parts import Rule
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -36,4 +36,17 @@ RULES: Final[tuple[Rule, ...]] = (
     settings.broker_settings,
     settings.topic_settings,
     settings.allowed_losses,
+    connect_rules.workers,
+    connect_rules.connect_image,
+    connect_rules.rest_access,
+    connect_rules.egress,
+    connect_rules.connect_names,
+    connector_rules.connector_names,
+    connector_rules.connector_sections,
+    connector_rules.connector_topics,
+    connector_rules.error_handling,
+    connector_rules.outboxes,
+    connector_rules.lakes,
+    connector_rules.connector_settings,
+    connector_rules.derived_secrets,
 )
