@@ -1,0 +1,103 @@
+"""Topics Kafka Connect needs for itself, and what it may do with topics, groups and transactions."""
+
+from datetime import timedelta
+
+from config.connect import ConnectorSpec, ConnectSpec, Plugin
+from config.literals import CONNECT_USER, CleanupPolicy, Compression
+from config.topic import TopicSpec
+from manifests.acl import Entry, Operation, ResourceType
+
+CONFIGS = f"{CONNECT_USER}-configs"
+OFFSETS = f"{CONNECT_USER}-offsets"
+STATUS = f"{CONNECT_USER}-status"
+HEARTBEAT_PREFIX = f"{CONNECT_USER}-heartbeat"
+"""Debezium's heartbeats of a connector go to ``connect-heartbeat.<connector>``."""
+
+
+def heartbeat_topic(connector: ConnectorSpec) -> str:
+    """Return the topic of a source's heartbeats, which let the database forget its log while the table is idle."""
+    return f"{HEARTBEAT_PREFIX}.{connector.name}"
+
+
+def control_topic(connector: ConnectorSpec) -> str:
+    """Return the topic by which the tasks of an Iceberg sink agree on a commit."""
+    return f"{CONNECT_USER}-control.{connector.name}"
+
+
+def group(connector: ConnectorSpec) -> str:
+    """Return a sink's consumer group, as Kafka Connect names it; also how its transactions begin."""
+    return f"{CONNECT_USER}-{connector.name}"
+
+
+def internal_topics(connect: ConnectSpec) -> tuple[TopicSpec, ...]:
+    """Return the workers' topics, and those that connectors need for themselves.
+
+    The workers' are compacted and have the partitions Kafka's documentation names («Kafka Connect», distributed mode).
+    """
+    topics = [
+        _topic(CONFIGS, 1, CleanupPolicy.COMPACT, "Connectors' configurations"),
+        _topic(OFFSETS, 25, CleanupPolicy.COMPACT, "How far sources have read"),
+        _topic(STATUS, 5, CleanupPolicy.COMPACT, "States of connectors and tasks"),
+    ]
+    for connector in connect.connectors:
+        if connector.plugin is Plugin.DEBEZIUM_POSTGRES:
+            purpose = f"Heartbeats of {connector.name}"
+            topics.append(_topic(heartbeat_topic(connector), 1, CleanupPolicy.DELETE, purpose))
+        if connector.plugin is Plugin.ICEBERG_SINK:
+            purpose = f"Commits of {connector.name}"
+            topics.append(_topic(control_topic(connector), 1, CleanupPolicy.DELETE, purpose))
+    return tuple(topics)
+
+
+def _topic(name: str, partitions: int, policy: CleanupPolicy, purpose: str) -> TopicSpec:
+    return TopicSpec(
+        name=name,
+        partitions=partitions,
+        retention=timedelta(days=7),
+        # What it holds is small, and written by one client.
+        compression=Compression.PRODUCER,
+        purpose=purpose,
+        bytes_per_second=100,
+        cleanup_policy=policy,
+    )
+
+
+def connect_acl(connect: ConnectSpec) -> tuple[Entry, ...]:
+    """Return the least the workers need for the connectors that are declared, in a stable order.
+
+    A worker's group and topics, and the transactions of exactly-once sources (KIP-618, «ACLs»): the leader's is
+    ``connect-cluster-<group>``, a task's ``<group>-<connector>-<number>``. Sinks read in ``connect-<connector>``.
+    """
+    found = {
+        _entry(ResourceType.GROUP, CONNECT_USER, Operation.READ, exact=True),
+        _entry(ResourceType.TRANSACTIONAL_ID, f"connect-cluster-{CONNECT_USER}", Operation.WRITE, exact=True),
+    }
+    for topic in (CONFIGS, OFFSETS, STATUS):
+        # A worker verifies at its start that they are compacted.
+        found |= {_entry(ResourceType.TOPIC, topic, operation) for operation in Operation}
+    for connector in connect.connectors:
+        found |= _connector(connector)
+    return tuple(sorted(found))
+
+
+def _connector(connector: ConnectorSpec) -> set[Entry]:
+    found = {_entry(ResourceType.TOPIC, topic, Operation.READ) for topic in connector.reads}
+    found |= {_entry(ResourceType.TOPIC, topic, Operation.WRITE) for topic in connector.writes}
+    if connector.dead_letters is not None:
+        found.add(_entry(ResourceType.TOPIC, connector.dead_letters, Operation.WRITE))
+    prefix = f"{group(connector)}-"
+    if connector.is_source:
+        found.add(_entry(ResourceType.TOPIC, heartbeat_topic(connector), Operation.WRITE))
+        found.add(_entry(ResourceType.TRANSACTIONAL_ID, prefix, Operation.WRITE))
+    else:
+        found.add(_entry(ResourceType.GROUP, group(connector), Operation.READ, exact=True))
+    if connector.plugin is Plugin.ICEBERG_SINK:
+        control = control_topic(connector)
+        found |= {_entry(ResourceType.TOPIC, control, each) for each in (Operation.READ, Operation.WRITE)}
+        found.add(_entry(ResourceType.GROUP, prefix, Operation.READ))
+        found.add(_entry(ResourceType.TRANSACTIONAL_ID, prefix, Operation.WRITE))
+    return found
+
+
+def _entry(kind: ResourceType, name: str, operation: Operation, *, exact: bool = False) -> Entry:
+    return Entry(principal=CONNECT_USER, resource_type=kind, name=name, operation=operation, exact=exact)
