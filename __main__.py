@@ -5,10 +5,12 @@ import pulumi_kubernetes as k8s
 import pulumi_tls as tls
 
 from components.access import KafkaAccess, KafkaAccessArgs
+from components.connect_cluster import ConnectCluster, ConnectClusterArgs, connect_user
 from components.kafka_cluster import KafkaCluster, KafkaClusterArgs
 from config.literals import ADMIN_USER
-from config.load import load_platform
+from config.load import load_platform, read_connect_secrets
 from config.target import TargetError, check_reachable, resolve_target
+from manifests.connect_topics import internal_topics
 from manifests.credential import derive_password
 
 platform, master_secret = load_platform()
@@ -47,8 +49,9 @@ cluster = KafkaCluster(
 access = KafkaAccess(
     f"{platform.kafka.name}-access",
     KafkaAccessArgs(
-        topics=platform.topics,
+        topics=[*platform.topics, *(internal_topics(platform.connect) if platform.connect else ())],
         services=platform.services,
+        internal_users=[connect_user(platform.connect)] if platform.connect else [],
         defaults=platform.kafka,
         allow_data_loss=platform.allow_data_loss,
         namespace=cluster.namespace,
@@ -66,6 +69,25 @@ access = KafkaAccess(
     ),
     pulumi.ResourceOptions(providers=providers),
 )
+
+if platform.connect is not None:
+    connect = ConnectCluster(
+        platform.connect.name,
+        ConnectClusterArgs(
+            spec=platform.connect,
+            kafka=platform.kafka,
+            partitions={topic.name: topic.partitions for topic in platform.topics},
+            namespace=platform.kubernetes.namespace,
+            ca_pem=cluster.ca_pem,
+            ca_private_key_pem=cluster.ca_private_key_pem,
+            master_secret=master_secret,
+            secrets=read_connect_secrets(platform.connect),
+            after=[access],
+            cluster=None if platform.protect else cluster,
+        ),
+        pulumi.ResourceOptions(providers=providers),
+    )
+    pulumi.export("connect", {"endpoints": connect.endpoints, "credentials": connect.credentials})
 
 pulumi.export("namespace", cluster.namespace)
 pulumi.export("zones", list(platform.kubernetes.zones))

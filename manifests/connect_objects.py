@@ -48,7 +48,7 @@ def connect_names(namespace: str, hosts: tuple[str, ...]) -> tuple[str, ...]:
 
 def connect_services(connect: ConnectSpec, namespace: str) -> dict[str, dict[str, Any]]:
     """Return every service by its name."""
-    found = {
+    found: dict[str, dict[str, Any]] = {
         # Workers find each other before they are ready: the first to be so is their leader.
         CONNECT_HEADLESS_SERVICE: {"clusterIP": "None", "publishNotReadyAddresses": True},
         CONNECT_SERVICE: {"type": "ClusterIP"},
