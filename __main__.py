@@ -49,7 +49,7 @@ cluster = KafkaCluster(
 access = KafkaAccess(
     f"{platform.kafka.name}-access",
     KafkaAccessArgs(
-        topics=[*platform.topics, *(internal_topics(platform.connect) if platform.connect else ())],
+        topics=[*platform.topics, *(internal_topics() if platform.connect else ())],
         services=platform.services,
         internal_users=[connect_user(platform.connect)] if platform.connect else [],
         defaults=platform.kafka,

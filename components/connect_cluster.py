@@ -98,7 +98,9 @@ class ConnectCluster(pulumi.ComponentResource):
         workers, rollout = self._workers(hosts, password)
         self.endpoints = pulumi.Output.from_input(endpoints)
         self.internal_url = pulumi.Output.from_input(f"https://{CONNECT_SERVICE}.{namespace}.svc.cluster.local:8083")
-        self.credentials = pulumi.Output.secret({"username": ADMIN_USER, "password": password})
+        self.credentials = pulumi.Output.secret(
+            pulumi.Output.all(username=ADMIN_USER, password=password).apply(lambda parts: dict(parts))
+        )
         made = [
             Connector(
                 f"{name}-{connector.name}",
@@ -252,7 +254,7 @@ class ConnectCluster(pulumi.ComponentResource):
             f"{self._name}-rest",
             metadata=self._metadata("rest"),
             type="Opaque",
-            data={path.rpartition("/")[2]: pulumi.Output.secret(content) for path, content in files.items()},
+            data={path.rpartition("/")[2]: content for path, content in files.items()},
             opts=self._inside,
         )
         return secret, leaf.certificate_pem

@@ -19,7 +19,7 @@ from config.connect import (
 from config.errors import is_secret_name
 from config.literals import CONNECT_USER, REGISTRY_PORT, REGISTRY_SERVICE
 from manifests import connect_paths as paths
-from manifests.connect_topics import HEARTBEAT_PREFIX, control_topic, group
+from manifests.connect_topics import CONTROL, HEARTBEATS, group
 from manifests.connect_worker import directory_reference
 from manifests.unsafe import UnsafeManifest
 
@@ -36,6 +36,8 @@ _CONVERTERS = {
 _HEADERS = "type:header:eventType,aggregatetype:header:aggregateType"
 """Columns that become headers, beside the event's id, which is one anyway."""
 _MATCHES = "org.apache.kafka.connect.transforms.predicates.TopicNameMatches"
+_ROUTER = "org.apache.kafka.connect.transforms.RegexRouter"
+_HEARTBEAT = "heartbeat"
 _REFERENCE = re.compile(r"\$\{(dir|file):[^}]+\}")
 _CONVERTER = re.compile(r"(key|value|header)\.converter\.?")
 _PLAIN_KEYS = re.compile(r".*\.event\.key|message\.key\.columns")
@@ -106,7 +108,7 @@ def _plugin(connector: ConnectorSpec) -> dict[str, str]:
 def _outbox(connector: ConnectorSpec, outbox: OutboxSpec) -> dict[str, str]:
     """Return Debezium's settings (debezium.io, «PostgreSQL connector» and «Outbox event router»)."""
     name = f"{CONNECT_USER}_{connector.name.replace('-', '_')}"
-    known = "|".join(re.escape(topic) for topic in connector.writes)
+    known = "|".join(re.escape(topic) for topic in (*connector.writes, HEARTBEATS))
     settings = {
         # Kafka Connect refuses to start it where it can't be kept.
         "exactly.once.support": "required",
@@ -124,15 +126,13 @@ def _outbox(connector: ConnectorSpec, outbox: OutboxSpec) -> dict[str, str]:
         "publication.autocreate.mode": "filtered" if outbox.create_publication else "disabled",
         # Heartbeats move the slot on while other tables fill the database's log.
         "heartbeat.interval.ms": "10000",
-        "topic.heartbeat.prefix": HEARTBEAT_PREFIX,
+        "topic.heartbeat.prefix": _HEARTBEAT,
         # Deleting a row that was sent is no event.
         "tombstones.on.delete": "false",
-        "predicates": "rows,heartbeats",
+        "predicates": "rows",
         "predicates.rows.type": _MATCHES,
         "predicates.rows.pattern": re.escape(f"{connector.name}.{outbox.table}"),
-        "predicates.heartbeats.type": _MATCHES,
-        "predicates.heartbeats.pattern": re.escape(f"{HEARTBEAT_PREFIX}.{connector.name}"),
-        "transforms": "route" if connector.dead_letters is None else "route,unknown",
+        "transforms": "route,heartbeat" if connector.dead_letters is None else "route,heartbeat,unknown",
         "transforms.route.type": "io.debezium.transforms.outbox.EventRouter",
         "transforms.route.predicate": "rows",
         # The key is the aggregate's id: its events are in one partition, in the order of their commits.
@@ -141,12 +141,13 @@ def _outbox(connector: ConnectorSpec, outbox: OutboxSpec) -> dict[str, str]:
         "transforms.route.route.topic.replacement": outbox.topic_of("${routedByValue}"),
         "transforms.route.table.fields.additional.placement": _HEADERS,
         "transforms.route.table.op.invalid.behavior": "warn",
+        "transforms.heartbeat.type": _ROUTER,
+        "transforms.heartbeat.regex": re.escape(f"{_HEARTBEAT}.{connector.name}"),
+        "transforms.heartbeat.replacement": HEARTBEATS,
     }
     if connector.dead_letters is not None:
         settings |= {
-            "transforms.unknown.type": "org.apache.kafka.connect.transforms.RegexRouter",
-            "transforms.unknown.predicate": "heartbeats",
-            "transforms.unknown.negate": "true",
+            "transforms.unknown.type": _ROUTER,
             "transforms.unknown.regex": f"(?!(?:{known})$).*",
             "transforms.unknown.replacement": connector.dead_letters,
         }
@@ -180,7 +181,7 @@ def _iceberg(connector: ConnectorSpec, iceberg: IcebergSpec) -> dict[str, str]:
         "iceberg.tables.auto-create-enabled": "true",
         "iceberg.tables.evolve-schema-enabled": "true",
         **({"iceberg.tables.default-partition-by": iceberg.partition_by} if iceberg.partition_by else {}),
-        "iceberg.control.topic": control_topic(connector),
+        "iceberg.control.topic": CONTROL,
         "iceberg.control.group-id-prefix": f"{prefix}control-",
         "iceberg.control.commit.interval-ms": str(milliseconds(iceberg.commit_interval)),
         "iceberg.coordinator.transactional.prefix": prefix,

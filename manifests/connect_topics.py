@@ -10,18 +10,10 @@ from manifests.acl import Entry, Operation, ResourceType
 CONFIGS = f"{CONNECT_USER}-configs"
 OFFSETS = f"{CONNECT_USER}-offsets"
 STATUS = f"{CONNECT_USER}-status"
-HEARTBEAT_PREFIX = f"{CONNECT_USER}-heartbeat"
-"""Debezium's heartbeats of a connector go to ``connect-heartbeat.<connector>``."""
-
-
-def heartbeat_topic(connector: ConnectorSpec) -> str:
-    """Return the topic of a source's heartbeats, which let the database forget its log while the table is idle."""
-    return f"{HEARTBEAT_PREFIX}.{connector.name}"
-
-
-def control_topic(connector: ConnectorSpec) -> str:
-    """Return the topic by which the tasks of an Iceberg sink agree on a commit."""
-    return f"{CONNECT_USER}-control.{connector.name}"
+HEARTBEATS = f"{CONNECT_USER}-heartbeats"
+"""Heartbeats of all sources, which let a database forget its log while the table is idle."""
+CONTROL = f"{CONNECT_USER}-control"
+"""By this topic the tasks of each Iceberg sink agree on commits; events name the sink they are of."""
 
 
 def group(connector: ConnectorSpec) -> str:
@@ -29,24 +21,19 @@ def group(connector: ConnectorSpec) -> str:
     return f"{CONNECT_USER}-{connector.name}"
 
 
-def internal_topics(connect: ConnectSpec) -> tuple[TopicSpec, ...]:
-    """Return the workers' topics, and those that connectors need for themselves.
+def internal_topics() -> tuple[TopicSpec, ...]:
+    """Return the workers' topics. They are the same whatever the connectors are, so that none goes with a connector.
 
-    The workers' are compacted and have the partitions Kafka's documentation names («Kafka Connect», distributed mode).
+    Those of the workers' own state are compacted and have the partitions of Kafka's documentation («Kafka Connect»,
+    distributed mode).
     """
-    topics = [
+    return (
         _topic(CONFIGS, 1, CleanupPolicy.COMPACT, "Connectors' configurations"),
         _topic(OFFSETS, 25, CleanupPolicy.COMPACT, "How far sources have read"),
         _topic(STATUS, 5, CleanupPolicy.COMPACT, "States of connectors and tasks"),
-    ]
-    for connector in connect.connectors:
-        if connector.plugin is Plugin.DEBEZIUM_POSTGRES:
-            purpose = f"Heartbeats of {connector.name}"
-            topics.append(_topic(heartbeat_topic(connector), 1, CleanupPolicy.DELETE, purpose))
-        if connector.plugin is Plugin.ICEBERG_SINK:
-            purpose = f"Commits of {connector.name}"
-            topics.append(_topic(control_topic(connector), 1, CleanupPolicy.DELETE, purpose))
-    return tuple(topics)
+        _topic(HEARTBEATS, 1, CleanupPolicy.DELETE, "Heartbeats of sources"),
+        _topic(CONTROL, 1, CleanupPolicy.DELETE, "Commits of Iceberg sinks"),
+    )
 
 
 def _topic(name: str, partitions: int, policy: CleanupPolicy, purpose: str) -> TopicSpec:
@@ -87,13 +74,12 @@ def _connector(connector: ConnectorSpec) -> set[Entry]:
         found.add(_entry(ResourceType.TOPIC, connector.dead_letters, Operation.WRITE))
     prefix = f"{group(connector)}-"
     if connector.is_source:
-        found.add(_entry(ResourceType.TOPIC, heartbeat_topic(connector), Operation.WRITE))
+        found.add(_entry(ResourceType.TOPIC, HEARTBEATS, Operation.WRITE))
         found.add(_entry(ResourceType.TRANSACTIONAL_ID, prefix, Operation.WRITE))
     else:
         found.add(_entry(ResourceType.GROUP, group(connector), Operation.READ, exact=True))
     if connector.plugin is Plugin.ICEBERG_SINK:
-        control = control_topic(connector)
-        found |= {_entry(ResourceType.TOPIC, control, each) for each in (Operation.READ, Operation.WRITE)}
+        found |= {_entry(ResourceType.TOPIC, CONTROL, each) for each in (Operation.READ, Operation.WRITE)}
         found.add(_entry(ResourceType.GROUP, prefix, Operation.READ))
         found.add(_entry(ResourceType.TRANSACTIONAL_ID, prefix, Operation.WRITE))
     return found
