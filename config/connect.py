@@ -5,6 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from config.base import Duration, Spec
+from config.image import ImageSpec
 from config.kafka import JvmSpec, ResourcesSpec
 from config.literals import ExternalAccess
 from config.service import QuotaSpec
@@ -189,10 +190,8 @@ class ConnectSpec(Spec):
     """A distributed Kafka Connect cluster."""
 
     name: str = "kafka-connect"
-    image: str
+    image: ImageSpec
     """Image with Java, Kafka's jars in /opt/kafka/libs, plugins in /opt/kafka/plugins: assets/connect/Dockerfile."""
-    image_digest: str | None = None
-    """Digest, sha256:…, that is put behind ``image``; a protected stack needs one. Set by CI."""
     replicas: int = 2
     """Workers."""
     autoscaling: AutoscalingSpec | None = None
@@ -209,11 +208,6 @@ class ConnectSpec(Spec):
     """Of the Kafka user."""
     credential_generation: int = 1
     """Raise it to get new passwords, of the Kafka user and of the REST interface."""
-
-    @property
-    def reference(self) -> str:
-        """The image with its digest."""
-        return f"{self.image}@{self.image_digest}" if self.image_digest else self.image
 
     @property
     def reads_avro(self) -> bool:

@@ -6,11 +6,12 @@ from ipaddress import ip_network
 from typing import Final
 
 from config.errors import Problem, dotted, shown
-from config.literals import CONNECT_USER, PROJECT, ExternalAccess
-from config.network import NODE_PORTS, PORTS, is_host, used_ports
+from config.image import image_problems
+from config.limits import generation_problems, heap_problems, jvm_problems, processor_problems, quota_problems
+from config.literals import CONNECT_USER, ExternalAccess
+from config.network import external_ports, is_host, legal_ports
 from config.parts import Parts
 
-_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _NAME: Final = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 _INTERNAL_TOPICS: Final = f"{CONNECT_USER}-"
 
@@ -28,9 +29,12 @@ def workers(parts: Parts) -> Iterator[Problem]:
     elif parts.protect and connect.replicas < 2:
         allowed = "a protected stack needs at least 2: connectors go on while one is away"
         yield Problem("connect.replicas", shown(connect.replicas), allowed, "raise it")
-    if not 1 <= connect.credential_generation <= 1_000_000:
-        value = shown(connect.credential_generation)
-        yield Problem("connect.credential_generation", value, "it counts from 1", "raise it by one to rotate")
+    yield from image_problems("connect.image", connect.image, parts.stack, protect=parts.protect)
+    yield from processor_problems("connect.resources", connect.resources)
+    yield from jvm_problems("connect.jvm", connect.jvm)
+    yield from heap_problems("connect", connect.jvm, connect.resources)
+    yield from quota_problems("connect.quota", connect.quota, "raise it")
+    yield from generation_problems("connect", connect.credential_generation)
     scaling = connect.autoscaling
     if scaling is None:
         return
@@ -46,32 +50,6 @@ def workers(parts: Parts) -> Iterator[Problem]:
         yield Problem(path, shown(scaling.cpu_percent), "allowed are 10 to 100", "correct the value")
 
 
-def connect_image(parts: Parts) -> Iterator[Problem]:
-    """Protected stacks run the image that was reviewed, by its digest."""
-    connect = parts.connect
-    if connect is None:
-        return
-    bare, _, digest = connect.image.partition("@")
-    if not bare or re.search(r"\s", connect.image) or (digest and not _DIGEST.fullmatch(digest)):
-        allowed = "an image is registry/name:tag, then perhaps @sha256: and 64 hexadecimal digits"
-        yield Problem("connect.image", shown(connect.image), allowed, "correct it")
-    elif digest and connect.image_digest:
-        allowed = "connect.image has a digest already"
-        yield Problem("connect.image_digest", shown(connect.image_digest), allowed, "remove one of them")
-    elif connect.image_digest is not None and not _DIGEST.fullmatch(connect.image_digest):
-        allowed = "a digest is sha256: and 64 hexadecimal digits"
-        remedy = "copy it as the registry shows it"
-        yield Problem("connect.image_digest", shown(connect.image_digest), allowed, remedy)
-    elif parts.protect and not digest and not connect.image_digest:
-        yield Problem(
-            "connect.image_digest",
-            "",
-            f"it is missing: a protected stack runs {bare} by its digest",
-            "build and push the image (assets/connect/Dockerfile), then: "
-            f"pulumi config set --stack {parts.stack} --path {PROJECT}:connect.image_digest sha256:…",
-        )
-
-
 def rest_access(parts: Parts) -> Iterator[Problem]:
     """Pulumi reaches the REST interface, by a port nothing else has."""
     connect = parts.connect
@@ -84,7 +62,7 @@ def rest_access(parts: Parts) -> Iterator[Problem]:
             yield Problem(f"{path}.type", "'none'", "Pulumi could not reach Kafka Connect for its connectors", remedy)
         return
     node_port = external.type is ExternalAccess.NODE_PORT
-    legal = NODE_PORTS if node_port else PORTS
+    legal = legal_ports(external.type)
     if external.port not in legal:
         allowed = f"{'node ports' if node_port else 'ports'} are {legal[0]} to {legal[-1]}"
         yield Problem(f"{path}.port", shown(external.port), allowed, "choose another port")
@@ -99,8 +77,12 @@ def rest_access(parts: Parts) -> Iterator[Problem]:
     if parts.kafka.external.type is not ExternalAccess.NODE_PORT:
         allowed = "node ports need the nodes' addresses, which kafka.external.hosts has for node ports only"
         yield Problem(f"{path}.type", shown(str(external.type)), allowed, f"use {ExternalAccess.LOAD_BALANCER}")
-    elif owner := used_ports(parts).get(external.port):
-        yield Problem(f"{path}.port", shown(external.port), f"it is one of {owner}'s", "choose another port")
+        return
+    taken = external_ports(parts)
+    if parts.schema_registry and parts.schema_registry.external.type is ExternalAccess.NODE_PORT:
+        taken[parts.schema_registry.external.port] = "schema_registry.external.port"
+    if owner := taken.get(external.port):
+        yield Problem(f"{path}.port", shown(external.port), f"it is {owner}'s", "choose another port")
 
 
 def egress(parts: Parts) -> Iterator[Problem]:
@@ -112,7 +94,7 @@ def egress(parts: Parts) -> Iterator[Problem]:
         except ValueError:
             allowed = "it is an address and a prefix length without host bits, like 10.0.0.0/8"
             yield Problem(f"{path}.cidr", shown(destination.cidr), allowed, "correct it")
-        if destination.port not in PORTS:
+        if destination.port not in legal_ports(ExternalAccess.NONE):
             yield Problem(f"{path}.port", shown(destination.port), "ports are 1 to 65535", "correct it")
 
 

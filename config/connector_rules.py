@@ -7,7 +7,8 @@ from typing import Final
 
 from config.connect import CatalogType, ConnectorSpec, Format, Plugin, SslMode
 from config.errors import Problem, dotted, is_secret_name, shown, suggestion
-from config.network import PORTS, is_host
+from config.literals import ExternalAccess
+from config.network import is_host, legal_ports
 from config.parts import Parts
 
 _NAME: Final = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
@@ -74,6 +75,9 @@ def connector_sections(parts: Parts) -> Iterator[Problem]:
         if connector.value_format not in _FORMATS[connector.plugin]:
             allowed = f"{connector.plugin} takes {' or '.join(_FORMATS[connector.plugin])}"
             yield Problem(f"{path}.value_format", shown(str(connector.value_format)), allowed, "choose one of them")
+        if Format.AVRO in (connector.key_format, connector.value_format) and parts.schema_registry is None:
+            allowed = "Avro needs the schema registry, and this stack has none"
+            yield Problem(f"{path}.value_format", shown(str(connector.value_format)), allowed, "add schema_registry")
         if connector.is_source and connector.key_format is not Format.STRING:
             allowed = "an outbox's key is the aggregate's id, as string"
             yield Problem(f"{path}.key_format", shown(str(connector.key_format)), allowed, "leave it out")
@@ -139,7 +143,7 @@ def outboxes(parts: Parts) -> Iterator[Problem]:
         if not is_host(outbox.host):
             allowed = "it is an address, or a name in lower case without scheme and port"
             yield Problem(f"{path}.host", shown(outbox.host), allowed, "correct it")
-        if outbox.port not in PORTS:
+        if outbox.port not in legal_ports(ExternalAccess.NONE):
             yield Problem(f"{path}.port", shown(outbox.port), "ports are 1 to 65535", "correct it")
         if not _TABLE.fullmatch(outbox.table):
             yield Problem(f"{path}.table", shown(outbox.table), "it is schema.table", "correct it")

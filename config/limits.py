@@ -7,101 +7,111 @@ from datetime import timedelta
 from typing import Final
 
 from config.base import size_text
-from config.connect import ConnectSpec
 from config.errors import Problem, dotted, is_secret_name, shown
-from config.kafka import NodePoolSpec
+from config.kafka import JvmSpec, ResourcesSpec
 from config.literals import PROJECT
 from config.parts import Parts
+from config.service import QuotaSpec
 from versions import KAFKA
 
 _CPU: Final = re.compile(r"\d+(\.\d{1,3})?|\d+m")
 _RELEASE: Final = re.compile(r"\d+\.\d+\.\d+")
 
 
-def _machines(parts: Parts) -> Iterator[tuple[str, NodePoolSpec | ConnectSpec]]:
-    """Yield path and specification of everything with a JVM."""
-    yield from parts.pools()
-    if parts.connect is not None:
-        yield "connect", parts.connect
-
-
 def quotas(parts: Parts) -> Iterator[Problem]:
     """A quota of zero would stop a service for good."""
     for service in parts.services:
-        for field in ("producer_bytes_per_second", "consumer_bytes_per_second", "request_percentage"):
-            value = getattr(service.quota, field)
-            if not 0 < value < math.inf:
-                yield Problem(
-                    dotted(["services", service.id, "quota", field]),
-                    shown(value),
-                    "a quota must be above zero and finite",
-                    "raise it; a service that must not write gets no produces",
-                )
-        if not 1 <= service.credential_generation <= 1_000_000:
-            yield Problem(
-                dotted(["services", service.id, "credential_generation"]),
-                shown(service.credential_generation),
-                "it counts from 1",
-                "raise it by one to rotate the password",
-            )
+        remedy = "raise it; a service that must not write gets no produces"
+        yield from quota_problems(dotted(["services", service.id, "quota"]), service.quota, remedy)
+        yield from generation_problems(dotted(["services", service.id]), service.credential_generation)
+
+
+def quota_problems(path: str, quota: QuotaSpec, remedy: str) -> Iterator[Problem]:
+    """Yield the figures of a quota that would stop its user for good."""
+    for field in ("producer_bytes_per_second", "consumer_bytes_per_second", "request_percentage"):
+        value = getattr(quota, field)
+        if not 0 < value < math.inf:
+            yield Problem(f"{path}.{field}", shown(value), "a quota must be above zero and finite", remedy)
+
+
+def generation_problems(path: str, generation: int) -> Iterator[Problem]:
+    """Yield a generation of passwords that is none."""
+    if not 1 <= generation <= 1_000_000:
+        yield Problem(
+            f"{path}.credential_generation",
+            shown(generation),
+            "it counts from 1",
+            "raise it by one to rotate the password",
+        )
 
 
 def memory(parts: Parts) -> Iterator[Problem]:
-    """The heap leaves room for what lives beside it."""
-    for path, machine in _machines(parts):
-        heap, whole = machine.jvm.heap, machine.resources.memory
-        if heap < 128 * 2**20:
-            yield Problem(f"{path}.jvm.heap", size_text(heap), "it must be at least 128Mi", "raise it")
-        elif heap > whole * 3 // 4:
-            beside = "threads, classes and buffers live" if machine is parts.connect else "the page cache lives"
-            yield Problem(
-                f"{path}.jvm.heap",
-                size_text(heap),
-                f"it may be at most 75% of resources.memory ({size_text(whole)}): {beside} beside it",
-                "lower it or raise resources.memory",
-            )
+    """The heap leaves room for direct buffers and page cache."""
+    for path, pool in parts.pools():
+        yield from heap_problems(path, pool.jvm, pool.resources, ": the page cache lives beside it")
+
+
+def heap_problems(path: str, spec: JvmSpec, resources: ResourcesSpec, because: str = "") -> Iterator[Problem]:
+    """Yield a heap that is too small to start with, or leaves no room in its container."""
+    if spec.heap < 128 * 2**20:
+        yield Problem(f"{path}.jvm.heap", size_text(spec.heap), "it must be at least 128Mi", "raise it")
+    elif spec.heap > resources.memory * 3 // 4:
+        yield Problem(
+            f"{path}.jvm.heap",
+            size_text(spec.heap),
+            f"it may be at most 75% of resources.memory ({size_text(resources.memory)}){because}",
+            "lower it or raise resources.memory",
+        )
 
 
 def jvm(parts: Parts) -> Iterator[Problem]:
     """The collector is one we tune; options leave alone what the platform sets, and hold no secret."""
-    for path, machine in _machines(parts):
-        if machine.jvm.gc not in ("G1", "Serial"):
-            yield Problem(f"{path}.jvm.gc", shown(machine.jvm.gc), "allowed are G1 and Serial", "choose one of them")
-        for index, option in enumerate(machine.jvm.options):
-            at, name = f"{path}.jvm.options[{index}]", shown(option.split("=")[0])
-            if is_secret_name(option):
-                yield Problem(at, name, "a JVM option is readable for everyone in the pod's specification", "remove it")
-            elif option.startswith(("-Xmx", "-Xms")):
-                yield Problem(at, name, "the heap has a field of its own", "use jvm.heap")
-            elif re.match(r"-XX:[+-]Use\w*GC\b", option):
-                yield Problem(at, name, "the collector has a field of its own", "use jvm.gc")
-            elif option.startswith(
-                ("-javaagent", "-cp", "-classpath", "--class-path", "-Dlog4j2.configurationFile", "@")
-            ):
-                yield Problem(at, name, "the platform sets this one", "remove it")
-            elif not option.startswith("-") or not option.isprintable():
-                yield Problem(at, name, "a JVM option starts with - and is on one line", "correct it")
+    for path, pool in parts.pools():
+        yield from jvm_problems(f"{path}.jvm", pool.jvm)
+
+
+def jvm_problems(path: str, spec: JvmSpec) -> Iterator[Problem]:
+    """Yield what is wrong with a JVM's collector and options."""
+    if spec.gc not in ("G1", "Serial"):
+        yield Problem(f"{path}.gc", shown(spec.gc), "allowed are G1 and Serial", "choose one of them")
+    for index, option in enumerate(spec.options):
+        at, name = f"{path}.options[{index}]", shown(option.split("=")[0])
+        if is_secret_name(option):
+            yield Problem(at, name, "a JVM option is readable for everyone in the pod's specification", "remove it")
+        elif option.startswith(("-Xmx", "-Xms")):
+            yield Problem(at, name, "the heap has a field of its own", "use jvm.heap")
+        elif re.match(r"-XX:[+-]Use\w*GC\b", option):
+            yield Problem(at, name, "the collector has a field of its own", "use jvm.gc")
+        elif option.startswith(("-javaagent", "-cp", "-classpath", "--class-path", "-Dlog4j2.configurationFile", "@")):
+            yield Problem(at, name, "the platform sets this one", "remove it")
+        elif not option.startswith("-") or not option.isprintable():
+            yield Problem(at, name, "a JVM option starts with - and is on one line", "correct it")
 
 
 def processor(parts: Parts) -> Iterator[Problem]:
     """Cores are in Kubernetes' notation, and a limit is not below the request."""
-    for path, machine in _machines(parts):
-        cores: dict[str, float] = {}
-        for field, value in (("cpu", machine.resources.cpu), ("cpu_limit", machine.resources.cpu_limit)):
-            if value is None:
-                continue
-            if _CPU.fullmatch(value):
-                cores[field] = float(value.rstrip("m")) / (1000 if value.endswith("m") else 1)
-            if not cores.get(field):
-                allowed = "it is a number of cores above zero, like 2, 0.5 or 500m"
-                yield Problem(f"{path}.resources.{field}", shown(value), allowed, "correct it")
-        if cores.get("cpu_limit", math.inf) < cores.get("cpu", 0):
-            yield Problem(
-                f"{path}.resources.cpu_limit",
-                shown(machine.resources.cpu_limit),
-                f"it must not be below resources.cpu ({machine.resources.cpu})",
-                "raise it, or leave it out: throttling shows as latency",
-            )
+    for path, pool in parts.pools():
+        yield from processor_problems(f"{path}.resources", pool.resources)
+
+
+def processor_problems(path: str, resources: ResourcesSpec) -> Iterator[Problem]:
+    """Yield what is wrong with a container's cores."""
+    cores: dict[str, float] = {}
+    for field, value in (("cpu", resources.cpu), ("cpu_limit", resources.cpu_limit)):
+        if value is None:
+            continue
+        if _CPU.fullmatch(value):
+            cores[field] = float(value.rstrip("m")) / (1000 if value.endswith("m") else 1)
+        if not cores.get(field):
+            allowed = "it is a number of cores above zero, like 2, 0.5 or 500m"
+            yield Problem(f"{path}.{field}", shown(value), allowed, "correct it")
+    if cores.get("cpu_limit", math.inf) < cores.get("cpu", 0):
+        yield Problem(
+            f"{path}.cpu_limit",
+            shown(resources.cpu_limit),
+            f"it must not be below resources.cpu ({resources.cpu})",
+            "raise it, or leave it out: throttling shows as latency",
+        )
 
 
 def lifetimes(parts: Parts) -> Iterator[Problem]:

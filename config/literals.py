@@ -45,6 +45,13 @@ class ExternalAccess(StrEnum):
     LOAD_BALANCER = "load-balancer"
 
 
+class RegistryImplementation(StrEnum):
+    """Which program keeps the schemas; clients see the same Confluent API."""
+
+    CONFLUENT = "confluent"
+    APICURIO = "apicurio"
+
+
 class Listener(StrEnum):
     """Listener names as they stand in ``listeners`` of server.properties."""
 
@@ -78,18 +85,38 @@ NODE_PRINCIPAL: Final = "kafka-node"
 """Principal every broker and controller has towards the others: the CN of its certificate."""
 CONNECT_USER: Final = "connect"
 """Kafka user and worker group of Kafka Connect; what Kafka Connect itself names in Kafka begins with it."""
-RESERVED_USERS: Final = frozenset({ADMIN_USER, NODE_PRINCIPAL, CONNECT_USER, "ANONYMOUS"})
-"""Names no service may have: they are super users, the platform's, or Kafka's own."""
+KSQLDB_USER: Final = "ksqldb"
+"""Kafka user of the ksqlDB servers."""
+KAFKA_UI_USER: Final = "kafka-ui"
+"""Kafka user of Kafka UI."""
+SCHEMA_REGISTRY_USER: Final = "schema-registry"
+"""Kafka user of the schema registry, and the beginning of its groups."""
+RESERVED_USERS: Final = frozenset(
+    {ADMIN_USER, NODE_PRINCIPAL, "ANONYMOUS", CONNECT_USER, KSQLDB_USER, KAFKA_UI_USER, SCHEMA_REGISTRY_USER}
+)
+"""Names no service may have: they are super users, Kafka's own, or parts of the platform."""
 
 BOOTSTRAP_SERVICE: Final = "kafka-service"
 """ClusterIP service of the internal listeners, named as in the platform document."""
 HEADLESS_SERVICE: Final = "kafka-headless"
+KSQLDB_SERVICE: Final = "ksqldb-server"
+"""Service of ksqlDB's HTTP listener, named as in the platform document."""
+KSQLDB_PORT: Final = 8088
+KSQLDB_INTERNAL_PORT: Final = 8089
+"""Port on which ksqlDB servers talk among themselves."""
+KAFKA_UI_SERVICE: Final = "kafka-ui"
+KAFKA_UI_PORT: Final = 8080
+CMAK_SERVICE: Final = "kafka-manager"
+"""CMAK's former name, as in the platform document."""
+CMAK_PORT: Final = 9000
 EXTERNAL_BOOTSTRAP_SERVICE: Final = "kafka-external"
+SCHEMA_REGISTRY_SERVICE: Final = "schema-registry-service"
+"""ClusterIP service of the schema registry, named as in the platform document."""
+SCHEMA_REGISTRY_PORT: Final = 8081
+"""Port of that service, HTTPS."""
 CONNECT_SERVICE: Final = "kafka-connect-service"
 """ClusterIP service of Kafka Connect's REST interface, named as in the platform document."""
 CONNECT_HEADLESS_SERVICE: Final = "kafka-connect-headless"
 CONNECT_EXTERNAL_SERVICE: Final = "kafka-connect-external"
 CONNECT_PORT: Final = 8083
-REGISTRY_SERVICE: Final = "schema-registry-service"
-REGISTRY_PORT: Final = 8081
 ZONE_LABEL: Final = "topology.kubernetes.io/zone"

@@ -1,7 +1,7 @@
 """Names that Kafka and Kubernetes accept."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Final
 
@@ -144,16 +144,21 @@ def known_topics(parts: Parts) -> Iterator[Problem]:
     """Services name topics of the catalogue."""
     for service in parts.services:
         for field, names in (("produces", service.produces), ("consumes", service.consumes)):
-            for index, name in enumerate(names):
-                path = f"{dotted(['services', service.id, field])}[{index}]"
-                if name in parts.disabled_topics:
-                    remedy = f"remove it here, or enable {dotted(['topics', name])}"
-                    yield Problem(path, shown(name), "this stack leaves that topic out", remedy)
-                elif name not in parts.topic_names:
-                    yield Problem(path, shown(name), "there is no such topic", suggestion(name, parts.topic_names))
-                elif name in names[:index]:
-                    yield Problem(path, shown(name), "it is listed twice", "remove one")
+            yield from topic_problems(dotted(["services", service.id, field]), names, parts)
         if not service.produces and not service.consumes:
             yield Problem(
                 dotted(["services", service.id]), "", "it neither produces nor consumes", "name its topics or remove it"
             )
+
+
+def topic_problems(path: str, names: Sequence[str], parts: Parts) -> Iterator[Problem]:
+    """Yield the names of a list that are no topics of this stack, or are there twice."""
+    for index, name in enumerate(names):
+        at = f"{path}[{index}]"
+        if name in parts.disabled_topics:
+            remedy = f"remove it here, or enable {dotted(['topics', name])}"
+            yield Problem(at, shown(name), "this stack leaves that topic out", remedy)
+        elif name not in parts.topic_names:
+            yield Problem(at, shown(name), "there is no such topic", suggestion(name, parts.topic_names))
+        elif name in names[:index]:
+            yield Problem(at, shown(name), "it is listed twice", "remove one")

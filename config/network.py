@@ -10,10 +10,9 @@ from config.kafka import ExternalListenerSpec
 from config.literals import ExternalAccess, Role
 from config.parts import Parts
 
-NODE_PORTS: Final = range(30000, 32768)
+_NODE_PORTS: Final = range(30000, 32768)
 """Kubernetes' default --service-node-port-range."""
-PORTS: Final = range(1, 65536)
-"""All ports."""
+_PORTS: Final = range(1, 65536)
 _HOST: Final = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 """RFC 1123, in lower case as certificates have it."""
 
@@ -24,7 +23,7 @@ def ports(parts: Parts) -> Iterator[Problem]:
         return
     external = parts.kafka.external
     node_ports = external.type is ExternalAccess.NODE_PORT
-    legal = NODE_PORTS if node_ports else PORTS
+    legal = legal_ports(external.type)
     taken: dict[int, str] = {}
     for field, count in _port_fields(external, max(parts.brokers, 1)):
         first, path = getattr(external, field), f"kafka.external.{field}"
@@ -38,6 +37,24 @@ def ports(parts: Parts) -> Iterator[Problem]:
             allowed = f"port {clash} is {taken[clash]}'s" + (f", as {count} brokers need one each" if count > 1 else "")
             yield Problem(path, shown(first), allowed, "leave room for every broker")
         taken.update(dict.fromkeys(range(first, first + count), path))
+
+
+def legal_ports(access: ExternalAccess) -> range:
+    """Return the ports that this kind of access may have."""
+    return _NODE_PORTS if access is ExternalAccess.NODE_PORT else _PORTS
+
+
+def external_ports(parts: Parts) -> dict[int, str]:
+    """Return the node ports the brokers take, each with the path of the field it follows from."""
+    if parts.kafka is None or parts.kafka.external.type is not ExternalAccess.NODE_PORT:
+        return {}
+    external = parts.kafka.external
+    fields = _port_fields(external, max(parts.brokers, 1))
+    return {
+        port: f"kafka.external.{field}"
+        for field, count in fields
+        for port in range(getattr(external, field), getattr(external, field) + count)
+    }
 
 
 def _port_fields(external: ExternalListenerSpec, brokers: int) -> list[tuple[str, int]]:
@@ -95,20 +112,8 @@ def load_balancers(parts: Parts) -> Iterator[Problem]:
             )
 
 
-def used_ports(parts: Parts) -> dict[int, str]:
-    """Return every port the brokers' external listeners take, with the field it follows from."""
-    if parts.kafka is None or parts.kafka.external.type is ExternalAccess.NONE:
-        return {}
-    external = parts.kafka.external
-    return {
-        getattr(external, field) + number: f"kafka.external.{field}"
-        for field, count in _port_fields(external, max(parts.brokers, 1))
-        for number in range(count)
-    }
-
-
 def is_host(text: str) -> bool:
-    """Tell whether it is an IPv4 address or a host name in lower case (RFC 1123)."""
+    """Tell whether it is an IPv4 address, or a host name as certificates have it."""
     try:
         return ip_address(text).version == 4
     except ValueError:

@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from config.connect import ConnectSpec
+from config.consoles import ConsolesSpec
 from config.errors import Problem
 from config.kafka import KafkaClusterSpec, NodePoolSpec
+from config.ksqldb import KsqlDbSpec
 from config.literals import Role
 from config.platform import KubernetesSpec
+from config.schema_registry import SchemaRegistrySpec
 from config.service import ServiceSpec
 from config.topic import TopicSpec
 
@@ -25,8 +28,11 @@ class Parts:
     topic_names: frozenset[str]
     disabled_topics: frozenset[str] = frozenset()
     """Topics of the catalogue that this stack leaves out."""
-    allow_data_loss: tuple[str, ...] = ()
     connect: ConnectSpec | None = None
+    ksqldb: KsqlDbSpec | None = None
+    consoles: ConsolesSpec | None = None
+    schema_registry: SchemaRegistrySpec | None = None
+    allow_data_loss: tuple[str, ...] = ()
 
     def pools(self, role: Role | None = None) -> Iterator[tuple[str, NodePoolSpec]]:
         """Yield path and pool, for a role or all."""

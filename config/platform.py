@@ -2,7 +2,10 @@
 
 from config.base import Spec
 from config.connect import ConnectSpec
+from config.consoles import ConsolesSpec
 from config.kafka import KafkaClusterSpec
+from config.ksqldb import KsqlDbSpec
+from config.schema_registry import SchemaRegistrySpec
 from config.service import ServiceSpec
 from config.topic import TopicSpec
 
@@ -25,9 +28,15 @@ class PlatformSpec(Spec):
     """Protect topics, volumes and CAs from deletion; lifted by name."""
     kubernetes: KubernetesSpec
     kafka: KafkaClusterSpec
+    schema_registry: SchemaRegistrySpec | None = None
+    """None: not deployed."""
     topics: tuple[TopicSpec, ...]
     services: tuple[ServiceSpec, ...]
     connect: ConnectSpec | None = None
-    """None: there is no Kafka Connect."""
+    """None: no Kafka Connect."""
+    ksqldb: KsqlDbSpec | None = None
+    """None: no ksqlDB."""
+    consoles: ConsolesSpec | None = None
+    """None: no consoles."""
     allow_data_loss: tuple[str, ...] = ()
     """Topics that may be removed, shrunk or made anew; everything else is refused in the preview."""

@@ -2,7 +2,18 @@
 
 from typing import Final
 
-from config import capacity, connect_rules, connector_rules, limits, names, network, settings, topology
+from config import (
+    capacity,
+    companions,
+    connect_rules,
+    connector_rules,
+    limits,
+    names,
+    network,
+    schema_registry_rules,
+    settings,
+    topology,
+)
 from config.parts import Rule
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -36,8 +47,10 @@ RULES: Final[tuple[Rule, ...]] = (
     settings.broker_settings,
     settings.topic_settings,
     settings.allowed_losses,
+    schema_registry_rules.schema_registry,
+    schema_registry_rules.external,
+    schema_registry_rules.names,
     connect_rules.workers,
-    connect_rules.connect_image,
     connect_rules.rest_access,
     connect_rules.egress,
     connect_rules.connect_names,
@@ -49,4 +62,7 @@ RULES: Final[tuple[Rule, ...]] = (
     connector_rules.lakes,
     connector_rules.connector_settings,
     connector_rules.derived_secrets,
+    companions.ksqldb,
+    companions.kafka_ui,
+    companions.cmak,
 )

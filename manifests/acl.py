@@ -4,20 +4,24 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from config.service import ServiceSpec
+from config.service import QuotaSpec, ServiceSpec
 
 
 class Operation(StrEnum):
     """Operations, named as the provider names them."""
 
+    ALL = "All"
+    CREATE = "Create"
+    DESCRIBE = "Describe"
+    DESCRIBE_CONFIGS = "DescribeConfigs"
     READ = "Read"
     WRITE = "Write"
-    DESCRIBE_CONFIGS = "DescribeConfigs"
 
 
 class ResourceType(StrEnum):
     """Kinds of resources, named as the provider names them."""
 
+    CLUSTER = "Cluster"
     TOPIC = "Topic"
     GROUP = "Group"
     TRANSACTIONAL_ID = "TransactionalID"
@@ -31,11 +35,15 @@ class Pattern(StrEnum):
 
 
 _PATTERNS: Final = {
+    ResourceType.CLUSTER: Pattern.LITERAL,
     ResourceType.TOPIC: Pattern.LITERAL,
     ResourceType.GROUP: Pattern.PREFIXED,
     ResourceType.TRANSACTIONAL_ID: Pattern.PREFIXED,
 }
-"""A topic is granted by its name; groups and transactional ids by their beginning, as they vary with each instance."""
+"""What is usual: a topic is granted by its name; groups and transactional ids by their beginning, as they vary."""
+
+CLUSTER: Final = "kafka-cluster"
+"""The name of the only resource of type Cluster."""
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -46,18 +54,35 @@ class Entry:
     resource_type: ResourceType
     name: str
     operation: Operation
-    exact: bool = False
-    """Grant by the whole name what is otherwise granted by its beginning."""
-
-    @property
-    def pattern(self) -> Pattern:
-        """How ``name`` is matched."""
-        return Pattern.LITERAL if self.exact else _PATTERNS[self.resource_type]
+    pattern: Pattern
+    """How ``name`` is matched."""
 
     @property
     def key(self) -> str:
         """A name that no other entry has; it stays the same whatever else the service declares."""
-        return f"{self.principal}-{self.resource_type.lower()}-{self.name}-{self.operation.lower()}"
+        way = "" if self.pattern is _PATTERNS[self.resource_type] else f"-{self.pattern.lower()}"
+        return f"{self.principal}-{self.resource_type.lower()}-{self.name}{way}-{self.operation.lower()}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KafkaUser:
+    """Somebody who logs in to Kafka, and what is allowed to them: a service, or a part of the platform itself."""
+
+    name: str
+    entries: tuple[Entry, ...]
+    quota: QuotaSpec
+    credential_generation: int = 1
+    """Raise it to get a new password."""
+
+
+def service_user(service: ServiceSpec) -> KafkaUser:
+    """Return a service's user."""
+    return KafkaUser(
+        name=service.id,
+        entries=service_acl(service),
+        quota=service.quota,
+        credential_generation=service.credential_generation,
+    )
 
 
 def service_acl(service: ServiceSpec) -> tuple[Entry, ...]:
@@ -77,7 +102,7 @@ def service_acl(service: ServiceSpec) -> tuple[Entry, ...]:
         entries.add((ResourceType.TRANSACTIONAL_ID, service.id, Operation.WRITE))
     return tuple(
         sorted(
-            Entry(principal=service.id, resource_type=kind, name=name, operation=operation)
+            Entry(principal=service.id, resource_type=kind, name=name, operation=operation, pattern=_PATTERNS[kind])
             for kind, name, operation in entries
         )
     )

@@ -18,6 +18,16 @@ PRODUCER: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class RegistryAccess:
+    """One client's way to the schema registry; the CA is that of the brokers."""
+
+    url: str
+    """https://host:port, or several of the same registry, joined by commas."""
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClientAccess:
     """One client's way to the brokers, and what it proves itself with."""
 
@@ -33,6 +43,8 @@ class ClientAccess:
     certificate_pem: str
     private_key_pem: str = field(repr=False)
     """PKCS #8, the only form Kafka's PEM key store reads (KIP-651)."""
+    registry: RegistryAccess | None = None
+    """None: there is no schema registry."""
 
 
 def client_files(access: ClientAccess, folder: str) -> dict[str, str]:
@@ -111,7 +123,17 @@ def client_mtls_properties(access: ClientAccess, folder: str) -> str:
 
 
 def environment(access: ClientAccess) -> dict[str, str]:
-    """Return the platform document's variables of the event bus, and what a SCRAM client needs besides."""
+    """Return the platform document's variables of the event bus, and what SCRAM and schema clients need besides."""
+    registry = access.registry
+    schemas = (
+        {
+            "SCHEMA_REGISTRY_PASSWORD": registry.password,
+            "SCHEMA_REGISTRY_URL": registry.url,
+            "SCHEMA_REGISTRY_USERNAME": registry.username,
+        }
+        if registry
+        else {}
+    )
     return {
         "EVENT_BUS_TYPE": "kafka",
         "KAFKA_BROKERS": access.bootstrap_servers,
@@ -119,12 +141,19 @@ def environment(access: ClientAccess) -> dict[str, str]:
         "KAFKA_SASL_MECHANISM": access.mechanism,
         "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
         "KAFKA_USERNAME": access.username,
+        **schemas,
     }
 
 
 def producer_env(access: ClientAccess, folder: str) -> str:
     """Return ``environment`` with the CA's path as a file for a shell to read."""
-    return exports({**environment(access), "KAFKA_SSL_CA_LOCATION": f"{folder}/ca.pem"})
+    return exports({**environment(access), **ca_locations(access, folder)})
+
+
+def ca_locations(access: ClientAccess, folder: str) -> dict[str, str]:
+    """Return the variables that name the CA's file, for clients that read it from there."""
+    names = ["KAFKA_SSL_CA_LOCATION", *(["SCHEMA_REGISTRY_SSL_CA_LOCATION"] if access.registry else [])]
+    return dict.fromkeys(names, f"{folder}/ca.pem")
 
 
 def secret_data(access: ClientAccess) -> dict[str, str]:
@@ -133,6 +162,7 @@ def secret_data(access: ClientAccess) -> dict[str, str]:
         **client_files(access, MOUNT),
         **environment(access),
         "KAFKA_SSL_CA": access.ca_pem,
+        **({"SCHEMA_REGISTRY_SSL_CA": access.ca_pem} if access.registry else {}),
         "password": access.password,
         "username": access.username,
     }

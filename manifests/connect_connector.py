@@ -17,10 +17,11 @@ from config.connect import (
     SslMode,
 )
 from config.errors import is_secret_name
-from config.literals import CONNECT_USER, REGISTRY_PORT, REGISTRY_SERVICE
+from config.literals import CONNECT_USER
 from manifests import connect_paths as paths
 from manifests.connect_topics import CONTROL, HEARTBEATS, group
 from manifests.connect_worker import directory_reference
+from manifests.schema_registry_access import internal_url
 from manifests.unsafe import UnsafeManifest
 
 CLASSES: Mapping[Plugin, str] = {
@@ -225,7 +226,7 @@ def _errors(connector: ConnectorSpec, replication_factor: int) -> dict[str, str]
 def _converter(side: str, form: Format, connect: ConnectSpec, namespace: str) -> dict[str, str]:
     prefix = f"{side}.converter"
     if form is Format.AVRO:
-        settings = _AVRO[connect.avro_converter](f"{REGISTRY_SERVICE}.{namespace}.svc.cluster.local:{REGISTRY_PORT}")
+        settings = _AVRO[connect.avro_converter](internal_url(namespace))
         return {prefix: settings.pop(""), **{f"{prefix}.{name}": value for name, value in settings.items()}}
     return {
         prefix: _CONVERTERS[form],
@@ -233,10 +234,10 @@ def _converter(side: str, form: Format, connect: ConnectSpec, namespace: str) ->
     }
 
 
-def _confluent(address: str) -> dict[str, str]:
+def _confluent(url: str) -> dict[str, str]:
     return {
         "": "io.confluent.connect.avro.AvroConverter",
-        "schema.registry.url": f"https://{address}",
+        "schema.registry.url": url,
         "basic.auth.credentials.source": "USER_INFO",
         "basic.auth.user.info": directory_reference(paths.SECRETS, paths.REGISTRY_USER_INFO),
         "schema.registry.ssl.truststore.type": "PKCS12",
@@ -248,10 +249,10 @@ def _confluent(address: str) -> dict[str, str]:
     }
 
 
-def _apicurio(address: str) -> dict[str, str]:
+def _apicurio(url: str) -> dict[str, str]:
     return {
         "": "io.apicurio.registry.utils.converter.AvroConverter",
-        "apicurio.registry.url": f"https://{address}/apis/registry/v2",
+        "apicurio.registry.url": f"{url}/apis/registry/v2",
         "apicurio.auth.username": CONNECT_USER,
         "apicurio.auth.password": directory_reference(paths.SECRETS, paths.REGISTRY_PASSWORD),
         "apicurio.registry.request.ssl.truststore.type": "PKCS12",

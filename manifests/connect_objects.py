@@ -1,5 +1,6 @@
 """Kubernetes objects of Kafka Connect, workers aside: services, budget, autoscaling, network policy."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from config.connect import ConnectSpec
@@ -10,33 +11,30 @@ from config.literals import (
     CONNECT_SERVICE,
     PORTS,
     READINESS_PORT,
-    REGISTRY_PORT,
+    SCHEMA_REGISTRY_PORT,
     ExternalAccess,
     Listener,
 )
-from manifests.labels import CLIENT_LABEL, cluster_labels
+from manifests.labels import CLIENT_LABEL, app_labels, app_selector, cluster_labels
+from manifests.policy import DNS, labelled, network_policy, pods, tcp
+from manifests.schema_registry import NAME as REGISTRY_APP
 from manifests.unsafe import UnsafeManifest
 
 _OUTSIDE = {ExternalAccess.NODE_PORT: "NodePort", ExternalAccess.LOAD_BALANCER: "LoadBalancer"}
 
 
+APP = "kafka-connect"
+"""``app.kubernetes.io/name`` of everything here."""
+
+
 def worker_labels(connect: ConnectSpec) -> dict[str, str]:
     """Return the labels that select the workers."""
-    return {"app.kubernetes.io/name": "kafka-connect", "app.kubernetes.io/instance": connect.name}
-
-
-def connect_labels(connect: ConnectSpec) -> dict[str, str]:
-    """Return the labels of an object."""
-    return {
-        **worker_labels(connect),
-        "app.kubernetes.io/managed-by": "pulumi",
-        "app.kubernetes.io/part-of": "kafka-platform",
-    }
+    return app_selector(APP, connect.name)
 
 
 def metadata(connect: ConnectSpec, namespace: str, name: str) -> dict[str, Any]:
     """Return the metadata of an object."""
-    return {"name": name, "namespace": namespace, "labels": connect_labels(connect)}
+    return {"name": name, "namespace": namespace, "labels": app_labels(APP, connect.name)}
 
 
 def connect_names(namespace: str, hosts: tuple[str, ...]) -> tuple[str, ...]:
@@ -127,38 +125,21 @@ def connect_autoscaler(connect: ConnectSpec, namespace: str, ceiling: int) -> di
 
 def connect_network_policy(connect: ConnectSpec, namespace: str, cluster: str) -> dict[str, Any]:
     """Return who may talk to the workers, and whom they may talk to; ``cluster`` is the Kafka cluster's name."""
-    workers = [{"podSelector": {"matchLabels": worker_labels(connect)}}]
-    clients = [{"podSelector": {"matchLabels": {CLIENT_LABEL: "true"}}}]
-    rest = {"protocol": "TCP", "port": CONNECT_PORT}
+    workers = worker_labels(connect)
+    rest = tcp(CONNECT_PORT)
     # A node port or load balancer hides the source; TLS and the password decide.
-    from_outside = {"ports": [rest]}
-    from_inside = {"from": [*workers, *clients], "ports": [rest]}
-    ingress = [
-        from_inside if connect.external.type is ExternalAccess.NONE else from_outside,
+    inside = connect.external.type is ExternalAccess.NONE
+    ingress: list[dict[str, Any]] = [
+        {"from": [*pods(workers), *labelled(CLIENT_LABEL, ())], "ports": rest} if inside else {"ports": rest},
         # The kubelet probes from the node's own address, which no selector can name.
-        {"ports": [{"protocol": "TCP", "port": READINESS_PORT}]},
+        {"ports": tcp(READINESS_PORT)},
     ]
-    egress: list[dict[str, Any]] = [
-        {
-            "to": [{"podSelector": {"matchLabels": cluster_labels(cluster)}}],
-            "ports": [{"protocol": "TCP", "port": PORTS[Listener.INTERNAL]}],
-        },
-        {"to": workers, "ports": [rest]},
-        {"ports": [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]},
+    egress: list[Mapping[str, Any]] = [
+        {"to": pods(cluster_labels(cluster)), "ports": tcp(PORTS[Listener.INTERNAL])},
+        {"to": pods(workers), "ports": rest},
+        DNS,
     ]
     if connect.reads_avro:
-        registry = {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "schema-registry"}}}
-        egress.append({"to": [registry], "ports": [{"protocol": "TCP", "port": REGISTRY_PORT}]})
-    egress += [
-        {"to": [{"ipBlock": {"cidr": each.cidr}}], "ports": [{"protocol": "TCP", "port": each.port}]}
-        for each in connect.egress
-    ]
-    return {
-        "metadata": metadata(connect, namespace, connect.name),
-        "spec": {
-            "podSelector": {"matchLabels": worker_labels(connect)},
-            "policyTypes": ["Ingress", "Egress"],
-            "ingress": ingress,
-            "egress": egress,
-        },
-    }
+        egress.append({"to": pods(app_selector(REGISTRY_APP, cluster)), "ports": tcp(SCHEMA_REGISTRY_PORT)})
+    egress += [{"to": [{"ipBlock": {"cidr": each.cidr}}], "ports": tcp(each.port)} for each in connect.egress]
+    return network_policy(metadata(connect, namespace, connect.name), workers, ingress, egress)

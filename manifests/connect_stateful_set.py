@@ -1,21 +1,16 @@
 """The workers' StatefulSet. They store nothing: it is one for the stable names by which they check each other."""
 
-import json
 from typing import Any
 
 from config.connect import ConnectSpec
-from config.literals import CONNECT_HEADLESS_SERVICE, CONNECT_PORT, READINESS_PORT, ZONE_LABEL
+from config.literals import CONNECT_HEADLESS_SERVICE, CONNECT_PORT, READINESS_PORT
 from manifests import connect_paths as paths
-from manifests.connect_objects import connect_labels, metadata, worker_labels
-from manifests.labels import CLIENT_LABEL
+from manifests.connect_objects import APP, metadata, worker_labels
+from manifests.labels import CLIENT_LABEL, app_labels
 from manifests.paths import LIBRARIES, USER
-from manifests.stateful_set import quantity
+from manifests.pod import CONTAINER_SECURITY, container_resources, pod_security, spread_over_zones
+from manifests.stateful_set import rolled_out
 
-_SECURITY = {
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "readOnlyRootFilesystem": True,
-}
 _MAIN = "org.apache.kafka.connect.cli.ConnectDistributed"
 
 
@@ -30,7 +25,7 @@ def connect_stateful_set(
     """
     described = metadata(connect, namespace, connect.name)
     if not scaled:
-        described["annotations"] = {"pulumi.com/waitFor": _rolled_out(connect.replicas)}
+        described["annotations"] = {"pulumi.com/waitFor": rolled_out(connect.replicas)}
     return {
         "metadata": described,
         "spec": {
@@ -42,7 +37,7 @@ def connect_stateful_set(
             "selector": {"matchLabels": worker_labels(connect)},
             "template": {
                 "metadata": {
-                    "labels": {**connect_labels(connect), CLIENT_LABEL: "true"},
+                    "labels": {**app_labels(APP, connect.name), CLIENT_LABEL: "true"},
                     "annotations": {"kafka.pyairtable.dev/checksum": checksum},
                 },
                 "spec": _pod_spec(connect, account, names),
@@ -51,36 +46,17 @@ def connect_stateful_set(
     }
 
 
-def _rolled_out(replicas: int) -> str:
-    """Return what Pulumi waits for, as for the brokers (manifests/stateful_set.py)."""
-    fields = ("updatedReplicas", "currentReplicas", "readyReplicas")
-    return json.dumps([f"jsonpath={{.status.{field}}}={replicas}" for field in fields])
-
-
 def _pod_spec(connect: ConnectSpec, account: str, names: dict[str, Any]) -> dict[str, Any]:
     files = {"config": paths.CONFIG, "trust": paths.TRUST, "health": paths.HEALTH}
     secrets = {"kafka": paths.KAFKA, "rest": paths.REST, "secrets": paths.SECRETS}
-    spread = {
-        "maxSkew": 1,
-        "topologyKey": ZONE_LABEL,
-        # A zone that is away must not keep its share of the workers from the others.
-        "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": worker_labels(connect)},
-    }
     return {
         "serviceAccountName": account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         # A worker that leaves in good order commits its offsets and gives its tasks back.
         "terminationGracePeriodSeconds": 60,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "topologySpreadConstraints": [spread],
+        "securityContext": pod_security(USER),
+        "topologySpreadConstraints": spread_over_zones(worker_labels(connect)),
         "containers": [_container(connect, {**files, **secrets})],
         "volumes": [
             {"name": "tmp", "emptyDir": {"sizeLimit": "512Mi"}},
@@ -91,12 +67,10 @@ def _pod_spec(connect: ConnectSpec, account: str, names: dict[str, Any]) -> dict
 
 
 def _container(connect: ConnectSpec, mounts: dict[str, str]) -> dict[str, Any]:
-    memory = quantity(connect.resources.memory)
-    limit = {"cpu": connect.resources.cpu_limit} if connect.resources.cpu_limit else {}
     classes = f"{LIBRARIES}/*:{paths.HEALTH_JAR}"
     return {
         "name": "kafka-connect",
-        "image": connect.reference,
+        "image": connect.image.reference,
         # The Iceberg sink reads the last argument, to be a client of the same cluster.
         "command": ["java", f"@{paths.JVM_OPTIONS}", "-cp", classes, _MAIN, paths.PROPERTIES],
         "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
@@ -104,11 +78,8 @@ def _container(connect: ConnectSpec, mounts: dict[str, str]) -> dict[str, Any]:
             {"name": "https-rest", "containerPort": CONNECT_PORT},
             {"name": "readiness", "containerPort": READINESS_PORT},
         ],
-        "securityContext": _SECURITY,
-        "resources": {
-            "requests": {"cpu": connect.resources.cpu, "memory": memory},
-            "limits": {"memory": memory, **limit},
-        },
+        "securityContext": CONTAINER_SECURITY,
+        "resources": container_resources(connect.resources),
         # The port opens when the REST interface does, which takes a worker on a busy machine a minute.
         "startupProbe": _probe("/live", period=5, timeout=3, failures=60),
         "readinessProbe": _probe("/ready", period=5, timeout=3, failures=3),

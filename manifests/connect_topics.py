@@ -5,7 +5,7 @@ from datetime import timedelta
 from config.connect import ConnectorSpec, ConnectSpec, Plugin
 from config.literals import CONNECT_USER, CleanupPolicy, Compression
 from config.topic import TopicSpec
-from manifests.acl import Entry, Operation, ResourceType
+from manifests.acl import Entry, KafkaUser, Operation, Pattern, ResourceType
 
 CONFIGS = f"{CONNECT_USER}-configs"
 OFFSETS = f"{CONNECT_USER}-offsets"
@@ -21,12 +21,16 @@ def group(connector: ConnectorSpec) -> str:
     return f"{CONNECT_USER}-{connector.name}"
 
 
-def internal_topics() -> tuple[TopicSpec, ...]:
-    """Return the workers' topics. They are the same whatever the connectors are, so that none goes with a connector.
+def internal_topics(connect: ConnectSpec | None) -> tuple[TopicSpec, ...]:
+    """Return the workers' topics, none without workers.
+
+    They are the same whatever the connectors are, so that no topic goes when a connector does.
 
     Those of the workers' own state are compacted and have the partitions of Kafka's documentation («Kafka Connect»,
     distributed mode).
     """
+    if connect is None:
+        return ()
     return (
         _topic(CONFIGS, 1, CleanupPolicy.COMPACT, "Connectors' configurations"),
         _topic(OFFSETS, 25, CleanupPolicy.COMPACT, "How far sources have read"),
@@ -49,6 +53,16 @@ def _topic(name: str, partitions: int, policy: CleanupPolicy, purpose: str) -> T
     )
 
 
+def connect_user(connect: ConnectSpec) -> KafkaUser:
+    """Return the workers' Kafka user."""
+    return KafkaUser(
+        name=CONNECT_USER,
+        entries=connect_acl(connect),
+        quota=connect.quota,
+        credential_generation=connect.credential_generation,
+    )
+
+
 def connect_acl(connect: ConnectSpec) -> tuple[Entry, ...]:
     """Return the least the workers need for the connectors that are declared, in a stable order.
 
@@ -56,12 +70,13 @@ def connect_acl(connect: ConnectSpec) -> tuple[Entry, ...]:
     ``connect-cluster-<group>``, a task's ``<group>-<connector>-<number>``. Sinks read in ``connect-<connector>``.
     """
     found = {
-        _entry(ResourceType.GROUP, CONNECT_USER, Operation.READ, exact=True),
-        _entry(ResourceType.TRANSACTIONAL_ID, f"connect-cluster-{CONNECT_USER}", Operation.WRITE, exact=True),
+        _entry(ResourceType.GROUP, CONNECT_USER, Operation.READ),
+        _entry(ResourceType.TRANSACTIONAL_ID, f"connect-cluster-{CONNECT_USER}", Operation.WRITE),
     }
     for topic in (CONFIGS, OFFSETS, STATUS):
         # A worker verifies at its start that they are compacted.
-        found |= {_entry(ResourceType.TOPIC, topic, operation) for operation in Operation}
+        operations = (Operation.READ, Operation.WRITE, Operation.DESCRIBE_CONFIGS)
+        found |= {_entry(ResourceType.TOPIC, topic, operation) for operation in operations}
     for connector in connect.connectors:
         found |= _connector(connector)
     return tuple(sorted(found))
@@ -72,18 +87,18 @@ def _connector(connector: ConnectorSpec) -> set[Entry]:
     found |= {_entry(ResourceType.TOPIC, topic, Operation.WRITE) for topic in connector.writes}
     if connector.dead_letters is not None:
         found.add(_entry(ResourceType.TOPIC, connector.dead_letters, Operation.WRITE))
-    prefix = f"{group(connector)}-"
+    prefix, prefixed = f"{group(connector)}-", Pattern.PREFIXED
     if connector.is_source:
         found.add(_entry(ResourceType.TOPIC, HEARTBEATS, Operation.WRITE))
-        found.add(_entry(ResourceType.TRANSACTIONAL_ID, prefix, Operation.WRITE))
+        found.add(_entry(ResourceType.TRANSACTIONAL_ID, prefix, Operation.WRITE, prefixed))
     else:
-        found.add(_entry(ResourceType.GROUP, group(connector), Operation.READ, exact=True))
+        found.add(_entry(ResourceType.GROUP, group(connector), Operation.READ))
     if connector.plugin is Plugin.ICEBERG_SINK:
         found |= {_entry(ResourceType.TOPIC, CONTROL, each) for each in (Operation.READ, Operation.WRITE)}
-        found.add(_entry(ResourceType.GROUP, prefix, Operation.READ))
-        found.add(_entry(ResourceType.TRANSACTIONAL_ID, prefix, Operation.WRITE))
+        found.add(_entry(ResourceType.GROUP, prefix, Operation.READ, prefixed))
+        found.add(_entry(ResourceType.TRANSACTIONAL_ID, prefix, Operation.WRITE, prefixed))
     return found
 
 
-def _entry(kind: ResourceType, name: str, operation: Operation, *, exact: bool = False) -> Entry:
-    return Entry(principal=CONNECT_USER, resource_type=kind, name=name, operation=operation, exact=exact)
+def _entry(kind: ResourceType, name: str, operation: Operation, pattern: Pattern = Pattern.LITERAL) -> Entry:
+    return Entry(principal=CONNECT_USER, resource_type=kind, name=name, operation=operation, pattern=pattern)

@@ -6,8 +6,20 @@ from typing import Final
 
 _SALT: Final = b"kafka-platform"
 SCRAM: Final = "scram/v1"
-"""Purpose of the passwords of Kafka's users. Another use of the master secret takes another purpose, and gets passwords
-that have nothing to do with these."""
+"""Purpose of a password for Kafka. Another use of the master secret takes another purpose, and gets passwords that have
+nothing to do with these."""
+REGISTRY: Final = "registry/v1"
+"""Purpose of a password for the schema registry."""
+CONNECT_REST: Final = "connect-rest/v1"
+"""Purpose of a password for Kafka Connect's REST interface."""
+CONNECT_SECRET: Final = "connect-secret/v1"  # noqa: S105
+"""Purpose of a password a connector has towards others."""
+KSQLDB: Final = "ksqldb/v1"
+"""Purpose of a password for ksqlDB's HTTP listener."""
+CONSOLE: Final = "console/v1"
+"""Purpose of a password for a console's login form."""
+KEY_STORE: Final = "key-store/v1"
+"""Purpose of a password that a key store file is encrypted with."""
 _LENGTH: Final = 30
 """Bytes: 240 bits, and 40 characters of base64 without padding."""
 

@@ -1,13 +1,14 @@
 """Arguments of the JVM as an ``@argfile`` of the java launcher."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from config.kafka import JvmSpec, NodePoolSpec
 from config.literals import Role
 from manifests import paths
 from manifests.unsafe import UnsafeManifest
 
-_COLLECTORS = {
+COLLECTORS: Final[Mapping[str, tuple[str, ...]]] = {
     # Pauses of 20 ms and early marking: upstream's kafka-run-class.sh.
     "G1": (
         "-XX:+UseG1GC",
@@ -19,6 +20,7 @@ _COLLECTORS = {
     # is among its intrinsics.
     "Serial": ("-XX:+UseSerialGC",),
 }
+"""Flags of each garbage collector that a pool or another server may ask for."""
 
 
 def jvm_options(pool: NodePoolSpec) -> str:
@@ -35,12 +37,12 @@ def jvm_options(pool: NodePoolSpec) -> str:
 
 
 def machine_options(jvm: JvmSpec) -> list[str]:
-    """Return heap, collector and what every server of the platform has."""
+    """Return heap, collector and what every JVM of the platform has."""
     heap = jvm.heap // 2**20
     return [
         f"-Xms{heap}m",
         f"-Xmx{heap}m",
-        *_COLLECTORS[jvm.gc],
+        *COLLECTORS[jvm.gc],
         # A server out of memory must die and be restarted, not linger half alive.
         "-XX:+ExitOnOutOfMemoryError",
         # Performance counters in a mapped file make a collection wait for the disk below /tmp.

@@ -7,6 +7,10 @@ CLIENT_LABEL = "kafka.pyairtable.dev/client"
 POOL_LABEL = "kafka.pyairtable.dev/pool"
 ZONE_LABEL = "kafka.pyairtable.dev/zone"
 BROKER_LABEL = "kafka.pyairtable.dev/broker"
+KSQLDB_CLIENT_LABEL = "kafka.pyairtable.dev/ksqldb-client"
+"""Pods that carry it with the value ``true`` may reach ksqlDB."""
+CONSOLE_CLIENT_LABEL = "kafka.pyairtable.dev/console-client"
+"""Pods that carry it with the value ``true``, an ingress controller's for example, may reach the consoles."""
 
 
 def cluster_labels(cluster: str) -> dict[str, str]:
@@ -31,3 +35,18 @@ def set_labels(node: Node) -> dict[str, str]:
 def pod_labels(node: Node) -> dict[str, str]:
     """Return the labels of a node's pod."""
     return {**object_labels(node.cluster), **set_labels(node), BROKER_LABEL: str(node.is_broker).lower()}
+
+
+def app_labels(app: str, cluster: str) -> dict[str, str]:
+    """Return the labels of an application beside a cluster, for all of its objects."""
+    return {
+        "app.kubernetes.io/name": app,
+        "app.kubernetes.io/instance": cluster,
+        "app.kubernetes.io/managed-by": "pulumi",
+        "app.kubernetes.io/part-of": "kafka-platform",
+    }
+
+
+def app_selector(app: str, cluster: str) -> dict[str, str]:
+    """Return the labels that select the pods of one application beside a cluster."""
+    return {"app.kubernetes.io/name": app, "app.kubernetes.io/instance": cluster}

@@ -8,13 +8,9 @@ from config.literals import HEADLESS_SERVICE, PORTS, READINESS_PORT, ZONE_LABEL
 from manifests import paths
 from manifests.labels import cluster_labels, object_labels, pod_labels, set_labels
 from manifests.nodes import Node, Topology
+from manifests.pod import CONTAINER_SECURITY, container_resources, pod_security, quantity
 from manifests.server_properties import listeners
 
-_SECURITY = {
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "readOnlyRootFilesystem": True,
-}
 _DATA_VOLUME = "data"
 
 
@@ -46,14 +42,6 @@ def _claim_spec(node: Node) -> dict[str, Any]:
     }
 
 
-def quantity(size: int) -> str:
-    """Return bytes as a Kubernetes quantity, in the largest binary unit that is exact."""
-    for unit, factor in (("Ti", 2**40), ("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10)):
-        if size % factor == 0:
-            return f"{size // factor}{unit}"
-    return str(size)
-
-
 def stateful_set(nodes: tuple[Node, ...], topology: Topology, names: dict[str, str], checksum: Any) -> dict[str, Any]:
     """Return the StatefulSet of ``nodes``, which share pool and zone.
 
@@ -66,7 +54,7 @@ def stateful_set(nodes: tuple[Node, ...], topology: Topology, names: dict[str, s
             "name": node.stateful_set,
             "namespace": node.namespace,
             "labels": {**object_labels(node.cluster), **set_labels(node)},
-            "annotations": {"pulumi.com/waitFor": _rolled_out(len(nodes))},
+            "annotations": {"pulumi.com/waitFor": rolled_out(len(nodes))},
         },
         "spec": {
             "serviceName": HEADLESS_SERVICE,
@@ -87,7 +75,7 @@ def stateful_set(nodes: tuple[Node, ...], topology: Topology, names: dict[str, s
     }
 
 
-def _rolled_out(replicas: int) -> str:
+def rolled_out(replicas: int) -> str:
     """Return what Pulumi waits for: every pod is of the latest revision, and ready.
 
     Pods of both revisions count as current and as updated only when both revisions are one. The provider's own rule
@@ -106,15 +94,7 @@ def _pod_spec(node: Node, topology: Topology, names: dict[str, str]) -> dict[str
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": topology.spec.termination_grace // timedelta(seconds=1),
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": paths.USER,
-            "runAsGroup": paths.USER,
-            "fsGroup": paths.USER,
-            # Changing the owner of every segment at each start would take minutes.
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security(paths.USER),
         "affinity": _affinity(node),
         **({"nodeSelector": dict(pool.node_selector)} if pool.node_selector else {}),
         **({"tolerations": [dict(item) for item in pool.tolerations]} if pool.tolerations else {}),
@@ -168,7 +148,7 @@ def _format_container(topology: Topology) -> dict[str, Any]:
         # The arguments hold a password: a file keeps it off the process list.
         "command": ["java", f"@{paths.FORMAT_ARGUMENTS}"],
         "env": [_POD_NAME],
-        "securityContext": _SECURITY,
+        "securityContext": CONTAINER_SECURITY,
         "resources": {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"memory": "256Mi"}},
         "volumeMounts": [
             _CONFIG_MOUNT,
@@ -180,8 +160,6 @@ def _format_container(topology: Topology) -> dict[str, Any]:
 
 
 def _kafka_container(node: Node, topology: Topology) -> dict[str, Any]:
-    resources = node.pool.resources
-    memory = quantity(resources.memory)
     # Without the services' prefix: a container port's name has 15 characters at most.
     ports = [
         *({"name": one.lower(), "containerPort": PORTS[one]} for one in listeners(node, topology.spec)),
@@ -193,11 +171,8 @@ def _kafka_container(node: Node, topology: Topology) -> dict[str, Any]:
         "command": ["java", f"@{paths.JVM_OPTIONS}", "-cp", f"{paths.LIBRARIES}/*", "kafka.Kafka", paths.CONFIG],
         "env": [_POD_NAME],
         "ports": ports,
-        "securityContext": _SECURITY,
-        "resources": {
-            "requests": {"cpu": resources.cpu, "memory": memory},
-            "limits": {"memory": memory, **({"cpu": resources.cpu_limit} if resources.cpu_limit else {})},
-        },
+        "securityContext": CONTAINER_SECURITY,
+        "resources": container_resources(node.pool.resources),
         # Java is process 1 and takes SIGTERM for a controlled shutdown, so no preStop hook is needed.
         "readinessProbe": _probe("/ready", period=2, timeout=1, failures=1),
         "livenessProbe": _probe("/live", period=10, timeout=5, failures=6),

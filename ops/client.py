@@ -1,12 +1,10 @@
 """``ops client SERVICE --out DIR``: everything a client outside Kubernetes needs, ready to use."""
 
-import shlex
-from collections.abc import Mapping
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from manifests.client_config import ClientAccess, client_files, environment
+from manifests.client_config import ClientAccess, RegistryAccess, client_files, producer_env
 from ops.outputs import Credential, Outputs
 from ops.workspace import write_private
 
@@ -23,12 +21,15 @@ def external_access(outputs: Outputs, credential: Credential) -> ClientAccess:
         password=credential.password,
         certificate_pem=credential.certificate_pem,
         private_key_pem=key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+        registry=_registry(outputs, credential.username),
     )
 
 
-def exports(variables: Mapping[str, str]) -> str:
-    """Render shell exports."""
-    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+def _registry(outputs: Outputs, user: str) -> RegistryAccess | None:
+    password = outputs.registry_passwords.get(user)
+    if password is None:
+        return None
+    return RegistryAccess(url=",".join(outputs.registry_urls), username=user, password=password)
 
 
 def write_client(outputs: Outputs, service: str, folder: Path) -> list[Path]:
@@ -38,8 +39,7 @@ def write_client(outputs: Outputs, service: str, folder: Path) -> list[Path]:
     if not target.is_dir():
         target.mkdir(parents=True)
         target.chmod(0o700)
-    variables = {**environment(access), "KAFKA_SSL_CA_LOCATION": f"{target}/ca.pem"}
-    files = {**client_files(access, str(target)), "producer.env": exports(variables)}
+    files = {**client_files(access, str(target)), "producer.env": producer_env(access, str(target))}
     for name, content in files.items():
         write_private(target / name, content)
     return [target / name for name in files]

@@ -32,6 +32,10 @@ class Outputs:
     ca_pem: str
     zones: tuple[str, ...]
     clients: dict[str, Credential] = field(repr=False)
+    registry_urls: tuple[str, ...] = ()
+    """https://host:port of the schema registry; empty: there is none."""
+    registry_passwords: dict[str, str] = field(default_factory=dict, repr=False)
+    """User to password; ``admin`` is among them."""
 
     @property
     def admin(self) -> Credential:
@@ -67,6 +71,7 @@ def parse_outputs(document: dict[str, Any], stack: str) -> Outputs:
         )
         for name, entry in document["clients"].items()
     }
+    registry = document.get("schema_registry") or {}
     return Outputs(
         namespace=document.get("namespace", ""),
         bootstrap_servers=document["bootstrap_servers"],
@@ -75,6 +80,8 @@ def parse_outputs(document: dict[str, Any], stack: str) -> Outputs:
         ca_pem=document["ca_pem"],
         zones=tuple(document.get("zones") or ()),
         clients=clients,
+        registry_urls=tuple(registry.get("urls") or ()),
+        registry_passwords=dict(registry.get("passwords") or {}),
     )
 
 

@@ -8,10 +8,13 @@ from rich.table import Table
 
 from ops.kafka import ClusterState, describe
 from ops.outputs import Outputs, read_outputs
+from ops.registry import RegistryState, describe_registry
 from ops.stack import Engine
 
 
-def document(stack: str, outputs: Outputs, state: ClusterState) -> dict[str, Any]:
+def document(
+    stack: str, outputs: Outputs, state: ClusterState, registry: RegistryState | None = None
+) -> dict[str, Any]:
     """Return the status as ``--json`` prints it."""
     return {
         "stack": stack,
@@ -19,13 +22,14 @@ def document(stack: str, outputs: Outputs, state: ClusterState) -> dict[str, Any
         "brokers": [asdict(broker) for broker in state.brokers],
         "topics": [asdict(topic) for topic in state.topics],
         "under_replicated_partitions": state.under_replicated_partitions,
+        "schema_registry": asdict(registry) if registry else None,
     }
 
 
 def collect(engine: Engine) -> dict[str, Any]:
     """Ask engine and cluster; raises Failure when the stack is not up or Kafka doesn't answer."""
     outputs = read_outputs(engine)
-    return document(engine.workspace.stack, outputs, describe(outputs))
+    return document(engine.workspace.stack, outputs, describe(outputs), describe_registry(outputs))
 
 
 def show(status: dict[str, Any], console: Console, lab: str | None) -> None:
@@ -40,6 +44,9 @@ def show(status: dict[str, Any], console: Console, lab: str | None) -> None:
     health = "[green]all replicas in sync[/]" if behind == 0 else f"[red]{behind} partitions under-replicated[/]"
     console.print(f"stack {status['stack']}: {health}", soft_wrap=True)
     console.print(f"bootstrap servers: {status['bootstrap_servers']}", soft_wrap=True)
+    if registry := status["schema_registry"]:
+        shown = f"{len(registry['subjects'])} subjects, level {registry['level']}"
+        console.print(f"schema registry: {registry['url']}, {shown}", soft_wrap=True)
     if lab is not None:
         console.print(f"lab: {lab}", soft_wrap=True)
     console.print(brokers)

@@ -1,4 +1,4 @@
-"""PEM material as PKCS #12, for servers that read nothing else."""
+"""Key stores as files, for Java servers that read no PEM."""
 
 import base64
 from collections.abc import Mapping
@@ -6,40 +6,50 @@ from typing import Any, Final
 
 import pulumi
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, load_pem_private_key, pkcs12
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import PrivateFormat, load_pem_private_key, pkcs12
+from cryptography.hazmat.primitives.serialization.pkcs12 import PBES, PKCS12Certificate
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
 
-_INPUTS: Final = ("certificate_pem", "private_key_pem", "ca_pem", "password")
+_ROUNDS: Final = 10_000
+"""Of PBKDF2, as in Java's own key stores (JDK-8228481). The password is random: more would slow down nobody but us."""
+_INPUTS: Final = ("private_key_pem", "certificate_pem", "authorities", "password")
 
 
-def key_store(certificate_pem: str, private_key_pem: str, ca_pem: str, password: str) -> bytes:
-    """Return a PKCS #12 store (RFC 7292) of a key and its chain; no two calls give the same bytes.
+def _encryption(password: str) -> Any:
+    """What Java writes itself: PBES2 with HMAC-SHA-256 and AES-256-CBC (JDK-8153005); Java 8u301 and later read it."""
+    builder = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(_ROUNDS)
+    builder = builder.key_cert_algorithm(PBES.PBESv2SHA256AndAES256CBC).hmac_hash(SHA256())
+    return builder.build(password.encode())
 
-    Raises ValueError for PEM that can't be read, or a key on no elliptic curve, as all of the platform's are.
+
+def key_store(private_key_pem: str, certificate_pem: str, authority_pem: str, password: str) -> bytes:
+    """Return a PKCS #12 file (RFC 7292) with one key, its certificate and the authority that signed it.
+
+    Raises ValueError for what is no PEM. Two calls give different bytes: salts are random.
     """
-    key = load_pem_private_key(private_key_pem.encode(), None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ValueError("the private key is on no elliptic curve")
+    # openssl and the tls provider write private keys in PEM without one.
+    key = load_pem_private_key(private_key_pem.encode(), password=None)
     certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
-    authorities = x509.load_pem_x509_certificates(ca_pem.encode())
-    encryption = BestAvailableEncryption(password.encode())
-    return pkcs12.serialize_key_and_certificates(b"server", key, certificate, authorities, encryption)
+    chain = x509.load_pem_x509_certificates(authority_pem.encode())
+    return pkcs12.serialize_key_and_certificates(b"server", key, certificate, chain, _encryption(password))  # type: ignore[arg-type]
 
 
-def trust_store(ca_pem: str, password: str) -> bytes:
-    """Return a PKCS #12 store whose certificates Java trusts: they carry Oracle's attribute for that."""
-    authorities = x509.load_pem_x509_certificates(ca_pem.encode())
-    trusted = [pkcs12.PKCS12Certificate(each, f"ca-{number}".encode()) for number, each in enumerate(authorities)]
-    return pkcs12.serialize_java_truststore(trusted, BestAvailableEncryption(password.encode()))
+def trust_store(authorities: Mapping[str, str], password: str) -> bytes:
+    """Return a PKCS #12 file whose certificates Java trusts: each by its alias, in PEM."""
+    trusted = [
+        PKCS12Certificate(x509.load_pem_x509_certificate(pem.encode()), alias.encode())
+        for alias, pem in sorted(authorities.items())
+    ]
+    return pkcs12.serialize_java_truststore(trusted, _encryption(password))
 
 
-def _stores(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    stores = {
-        "key_store": key_store(*(inputs[name] for name in _INPUTS)),
-        "trust_store": trust_store(inputs["ca_pem"], inputs["password"]),
-    }
-    return {**inputs, **{name: base64.b64encode(content).decode() for name, content in stores.items()}}
+def _files(props: dict[str, Any]) -> dict[str, Any]:
+    authorities, password = props["authorities"], props["password"]
+    own = key_store(props["private_key_pem"], props["certificate_pem"], authorities[props["issuer"]], password)
+    trusted = trust_store(authorities, password)
+    encoded = {"key_store": own, "trust_store": trusted}
+    return {**props, **{name: base64.b64encode(content).decode() for name, content in encoded.items()}}
 
 
 class _KeyStoreProvider(ResourceProvider):
@@ -48,44 +58,50 @@ class _KeyStoreProvider(ResourceProvider):
     serialize_as_secret_always = False
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        return CreateResult(id_="stores", outs=_stores(props))
+        return CreateResult(id_="key-store", outs=_files(props))
 
     def diff(self, _id: str, old: dict[str, Any], new: dict[str, Any]) -> DiffResult:
-        return DiffResult(changes=any(old.get(name) != new.get(name) for name in _INPUTS))
+        return DiffResult(changes=any(old.get(key) != new.get(key) for key in _INPUTS))
 
     def update(self, _id: str, _old: dict[str, Any], new: dict[str, Any]) -> UpdateResult:
-        return UpdateResult(outs=_stores(new))
+        return UpdateResult(outs=_files(new))
 
 
 class KeyStore(Resource, module="index", name="KeyStore"):
-    """A key store and a trust store of PKCS #12.
+    """A server's key and the authorities it trusts, as PKCS #12 files.
 
-    A resource, because their salts are random: made in the program, they would be others in every preview.
+    Their bytes are random and so they are kept in the state, encrypted: they change only when what is in them does.
     """
 
     key_store: pulumi.Output[str]
-    """Secret: Base64 of the store with key and certificates."""
+    """Secret: base64."""
     trust_store: pulumi.Output[str]
-    """Secret: Base64 of the store with the authority."""
+    """Secret: base64."""
 
     def __init__(
         self,
         name: str,
         *,
-        certificate_pem: pulumi.Input[str],
         private_key_pem: pulumi.Input[str],
-        ca_pem: pulumi.Input[str],
+        certificate_pem: pulumi.Input[str],
+        authorities: Mapping[str, pulumi.Input[str]],
+        issuer: str,
         password: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Store a certificate and its key, which are PEM, under ``password``."""
-        properties = {
-            "certificate_pem": certificate_pem,
+        """Pack a key; ``authorities`` are certificates by alias, ``issuer`` is the alias of the one that signed it.
+
+        ``password`` encrypts both files.
+        """
+        properties: dict[str, Any] = {
             "private_key_pem": pulumi.Output.secret(private_key_pem),
-            "ca_pem": ca_pem,
+            "certificate_pem": certificate_pem,
+            "authorities": dict(authorities),
+            "issuer": issuer,
             "password": pulumi.Output.secret(password),
             "key_store": None,
             "trust_store": None,
         }
-        hidden = pulumi.ResourceOptions(additional_secret_outputs=["key_store", "trust_store"])
-        super().__init__(_KeyStoreProvider(), name, properties, pulumi.ResourceOptions.merge(opts, hidden))
+        secret = ["private_key_pem", "password", "key_store", "trust_store"]
+        whole = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(additional_secret_outputs=secret))
+        super().__init__(_KeyStoreProvider(), name, properties, whole)

@@ -7,6 +7,10 @@ import pytest
 
 STOOD_IN = (
     ("image apache/kafka", "the lab's own image of the same version, from Maven and Debian packages"),
+    (
+        "images of ksqlDB, its CLI, Kafka UI and CMAK",
+        "the lab's Kafka image, idling: objects, access, settings and Secrets are seen, the programs aren't",
+    ),
     ("NetworkPolicy enforcement", "none: the API server validates them, the lab's bridge network doesn't enforce them"),
 )
 

@@ -73,6 +73,7 @@ UNPACKED: Final = (
         group="lab",
         binaries=("bridge", "host-local", "loopback", "portmap", "ptp"),
     ),
+    Unpacked(name="nginx", group="tests", binaries=("nginx",)),
 )
 """Unpacked into the cache; ``bin`` of their entry has the named programs."""
 

@@ -5,6 +5,7 @@ This one keeps them, raises for a duplicate, an unknown function or a read, and 
 """
 
 import asyncio
+import base64
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -66,10 +67,17 @@ def _certificate(name: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"certPem": f"-----BEGIN CERTIFICATE-----\n{name} {names}\n", "readyForRenewal": False}
 
 
+def _key_store(name: str, _: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {
+        part: base64.b64encode(f"private of {name} {part}".encode()).decode() for part in ("key_store", "trust_store")
+    }
+
+
 COMPUTED: Final[Mapping[str, Outputs]] = {
     "tls:index/privateKey:PrivateKey": _private_key,
     "tls:index/selfSignedCert:SelfSignedCert": _certificate,
     "tls:index/locallySignedCert:LocallySignedCert": _certificate,
+    "pulumi-python:dynamic/index:KeyStore": _key_store,
 }
 
 

@@ -13,13 +13,18 @@ from pulumi.runtime.config import set_all_config
 
 import config.target
 from config.literals import ADMIN_USER, PROJECT
-from manifests.credential import derive_password
+from manifests.credential import CONSOLE, KEY_STORE, KSQLDB, derive_password
 from tests.components.recording import Recording, Resource, is_secret, public_text, recorded, reveal
 
 ROOT = Path(__file__).parents[2]
 STACKS = sorted(file.name.split(".")[1] for file in ROOT.glob("Pulumi.*.yaml"))
 MASTER = "a master secret that no stack has, of enough characters"
 SECRET_KEY = f"{PROJECT}:master_secret"
+DIGEST = "sha256:" + "0" * 64
+IMAGES = {"ksqldb": (("image",), ("cli_image",)), "consoles": (("kafka_ui", "image"),)}
+"""Images of protected stacks whose digests CI sets."""
+COMPANIONS = {"ksqldb": "KsqlDb", "consoles": "Consoles"}
+"""Sections that a stack may leave out, with the component each of them is."""
 
 
 @cache
@@ -29,7 +34,14 @@ def program(stack: str) -> Recording:
     settings = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
     settings[SECRET_KEY] = MASTER
     if values.get(f"{PROJECT}:protect", True):
-        settings[f"{PROJECT}:image_digest"] = "sha256:" + "0" * 64
+        settings[f"{PROJECT}:image_digest"] = DIGEST
+        for section, parts in IMAGES.items():
+            for *above, image in parts:
+                node = values[f"{PROJECT}:{section}"]
+                for key in above:
+                    node = node[key]
+                node[image] = {"digest": DIGEST}
+            settings[f"{PROJECT}:{section}"] = json.dumps(values[f"{PROJECT}:{section}"])
     with pytest.MonkeyPatch.context() as patch, recorded(stack=stack) as recording:
         patch.setenv("PULUMI_CONFIG", json.dumps(settings))
         patch.setenv("PULUMI_CONFIG_SECRET_KEYS", json.dumps([SECRET_KEY]))
@@ -172,23 +184,32 @@ def test_no_shell_and_no_secret_in_any_command(recording: Recording) -> None:
     for _, pod in pod_specs(recording):
         for container in [*pod["containers"], *pod.get("initContainers", [])]:
             command = [*container["command"], *container.get("args", [])]
-            assert command[0] == "java"
+            # People work in the CLI's container; nothing runs in it until they do.
+            assert command == ["sleep", "infinity"] if container["name"] == "ksql" else command[0] == "java"
             assert not {"sh", "bash", "-c"} & set(command)
             assert all("value" not in variable for variable in container["env"])
 
 
 def test_every_mount_has_its_volume_and_every_volume_is_mounted(recording: Recording) -> None:
-    for resource in recording.by_type("StatefulSet"):
-        spec = reveal(resource.inputs["spec"])
-        pod = spec["template"]["spec"]
+    for resource, pod in pod_specs(recording):
         volumes = {volume["name"] for volume in pod["volumes"]}
-        volumes |= {template["metadata"]["name"] for template in spec["volumeClaimTemplates"]}
+        claims = reveal(resource.inputs["spec"]).get("volumeClaimTemplates", [])
+        volumes |= {template["metadata"]["name"] for template in claims}
         mounted = {
             mount["name"]
-            for container in [*pod["containers"], *pod["initContainers"]]
+            for container in [*pod["containers"], *pod.get("initContainers", [])]
             for mount in container["volumeMounts"]
         }
         assert mounted == volumes, resource.name
+
+
+def files(volume: dict[str, Any]) -> list[tuple[str, set[str]]]:
+    """The ConfigMaps and Secrets of a volume, with the keys that are asked for by name."""
+    parts = [volume, *(volume.get("projected") or {}).get("sources", [])]
+    found = [part[kind] for part in parts for kind in ("configMap", "secret") if kind in part]
+    return [
+        (part.get("name") or part.get("secretName"), {item["key"] for item in part.get("items", [])}) for part in found
+    ]
 
 
 def test_mounted_files_exist_for_every_pod(recording: Recording) -> None:
@@ -199,20 +220,20 @@ def test_mounted_files_exist_for_every_pod(recording: Recording) -> None:
         for kind in ("ConfigMap", "Secret")
         for resource in recording.by_type(kind)
     }
-    for resource in recording.by_type("StatefulSet"):
+    for resource, pod in pod_specs(recording):
         spec = reveal(resource.inputs["spec"])
-        pod = spec["template"]["spec"]
-        sources = {
-            volume["name"]: (volume.get("configMap") or {}).get("name")
-            or (volume.get("secret") or {}).get("secretName")
-            for volume in pod["volumes"]
-        }
+        sources = {volume["name"]: name for volume in pod["volumes"] for name, _ in files(volume)}
+        for volume in pod["volumes"]:
+            for name, items in files(volume):
+                assert items <= maps[name], f"{resource.name} mounts {items - maps[name]} of {name}"
         for mount in pod["containers"][0]["volumeMounts"]:
             for number in range(spec["replicas"]):
                 if "subPathExpr" in mount:
                     file = mount["subPathExpr"].replace("$(POD_NAME)", f"{resource.metadata['name']}-{number}")
                     assert file in maps[sources[mount["name"]]], f"{resource.name} mounts {file}"
-        for name in filter(None, sources.values()):
+            if "subPath" in mount:
+                assert mount["subPath"] in maps[sources[mount["name"]]], f"{resource.name} mounts {mount['subPath']}"
+        for name in sources.values():
             assert maps[name], f"{resource.name} mounts an empty {name}"
 
 
@@ -260,12 +281,39 @@ def test_no_secret_is_in_plain_anywhere(recording: Recording) -> None:
     assert not [canary for canary in canaries if canary in public_text(recording.exports)]
 
 
+def test_companions_are_where_the_platform_wants_them() -> None:
+    """dev is small; staging and prod have ksqlDB and the console, and none has CMAK."""
+    there = {
+        stack: {section for section, component in COMPANIONS.items() if program(stack).by_type(component)}
+        for stack in STACKS
+    }
+    assert there == {"dev": set(), "staging": {"ksqldb", "consoles"}, "prod": {"ksqldb", "consoles"}}
+    for stack in ("staging", "prod"):
+        assert {each.metadata["name"] for each in program(stack).by_type("Deployment")} == {"ksqldb-cli", "kafka-ui"}
+
+
+def test_passwords_of_companions_are_in_plain_nowhere(recording: Recording) -> None:
+    secret: list[str] = []
+    for section in COMPANIONS.keys() & recording.exports.keys():
+        outputs = reveal(recording.exports[section])
+        secret += outputs.get("passwords", {}).values()
+        secret += [login["password"] for login in outputs.get("logins", {}).values()]
+    for generated in (KEY_STORE, CONSOLE, KSQLDB):
+        secret += [derive_password(MASTER, user, 1, generated) for user in ("ksqldb", "kafka-ui", "ksqldb-cli")]
+    secret += [base64.b64encode(each.encode()).decode() for each in secret]
+    for resource in recording.all:
+        plain = public_text(dict(resource.inputs))
+        assert not [each for each in secret if each in plain], f"{resource.type} {resource.name}"
+
+
 def test_stack_outputs_are_the_contract(recording: Recording) -> None:
     exports = recording.exports
     assert set(exports) == {
         *("namespace", "zones", "bootstrap_servers", "mtls_bootstrap_servers", "internal_bootstrap_servers"),
         *("ca_pem", "clients"),
+        *(section for section, component in COMPANIONS.items() if recording.by_type(component)),
     }
+    assert all(is_secret(exports[section]) for section in COMPANIONS.keys() & exports.keys())
     assert is_secret(exports["clients"])
     fields = {"username", "password", "mechanism", "certificate_pem", "private_key_pem"}
     assert all(set(client) == fields for client in reveal(exports["clients"]).values())

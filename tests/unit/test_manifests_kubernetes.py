@@ -10,10 +10,11 @@ from config.literals import PORTS, Listener
 from manifests.labels import pod_labels
 from manifests.network_policy import network_policies
 from manifests.nodes import Topology
+from manifests.pod import quantity
 from manifests.pod_disruption_budget import pod_disruption_budget
 from manifests.rbac import operator_role, operator_role_binding
 from manifests.services import services
-from manifests.stateful_set import persistent_volume_claim, quantity, stateful_set
+from manifests.stateful_set import persistent_volume_claim, stateful_set
 from manifests.unsafe import UnsafeManifest
 from tests.specs import combined, dedicated
 

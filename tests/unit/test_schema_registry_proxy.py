@@ -1,0 +1,431 @@
+"""The rendered configuration in a real nginx, before a process that says what reached it."""
+
+import base64
+import json
+import os
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPSConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.literals import RegistryImplementation
+from manifests import schema_registry_paths as paths
+from manifests import schema_registry_proxy as proxy
+from manifests.schema_registry_access import RegistryUser, password_file
+from manifests.schema_registry_proxy import Replica, proxy_config
+from manifests.unsafe import UnsafeManifest
+from toolchain.ensure import ensure
+from toolchain.programs import program
+
+PASSWORDS = {"admin": "admin's", "auth-service": "auth's", "ai-service": "ai's"}
+USERS = (
+    RegistryUser(name="auth-service", subjects=("pyairtable.auth.events-value", "pyairtable.dlq.events-value")),
+    RegistryUser(name="ai-service", subjects=()),
+)
+OWN = "/subjects/pyairtable.auth.events-value/versions"
+HOST = "127.0.0.1"
+
+
+def free_port() -> int:
+    with socket.create_server((HOST, 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+@dataclass
+class Process:
+    """Stands for the registry: it answers everything, and keeps what it was asked."""
+
+    port: int
+    seen: list[dict[str, Any]] = field(default_factory=list)
+
+
+@contextmanager
+def process() -> Iterator[Process]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            asked = {"method": self.command, "path": self.path, "body": body, "headers": dict(self.headers)}
+            started.seen.append(asked)
+            status = 409 if "breaking" in body else 200
+            content = json.dumps({"reached": self.path}).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer((HOST, 0), Handler) as server:
+        started = Process(int(server.server_address[1]))
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield started
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@dataclass
+class Proxy:
+    port: int
+    folder: Path
+    registry: Process
+
+    def ask(
+        self, method: str, path: str, user: str | None = None, password: str | None = None, body: str = ""
+    ) -> tuple[int, dict[str, str], str]:
+        context = ssl.create_default_context(cafile=str(self.folder / "tls.crt"))
+        connection = HTTPSConnection("localhost", self.port, timeout=10, context=context)
+        headers = {} if user is None else basic(user, PASSWORDS.get(user, "") if password is None else password)
+        connection.request(method, path, body=body or None, headers=headers)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        return answer.status, dict(answer.getheaders()), text
+
+    def status(self, method: str, path: str, user: str | None = None, password: str | None = None) -> int:
+        return self.ask(method, path, user, password)[0]
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "out").read_text()
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+@contextmanager
+def nginx(
+    folder: Path,
+    patch: pytest.MonkeyPatch,
+    registry: Process,
+    implementation: RegistryImplementation,
+    others: tuple[Replica, ...] = (),
+    port: int | None = None,
+) -> Iterator[Proxy]:
+    """Run nginx with the rendered configuration; only paths and ports are this machine's."""
+    ensure(["tests"])
+    folder.mkdir(parents=True, exist_ok=True)
+    port = port or free_port()
+    certificate(folder)
+    (folder / "users").write_text(password_file(PASSWORDS))
+    patch.setattr(paths, "CERTIFICATE", str(folder / "tls.crt"))
+    patch.setattr(paths, "PRIVATE_KEY", str(folder / "tls.key"))
+    patch.setattr(paths, "CLUSTER_CA", str(folder / "tls.crt"))
+    patch.setattr(paths, "PASSWORDS", str(folder / "users"))
+    patch.setattr(paths, "TEMPORARY", str(folder))
+    patch.setattr(proxy, "SCHEMA_REGISTRY_PORT", port)
+    patch.setattr(paths, "FIRST_PROCESS_PORT", registry.port)
+    replica = Replica(number=0, host="localhost")
+    (folder / "nginx.conf").write_text(proxy_config(implementation, USERS, replica, others))
+    with (
+        (folder / "out").open("w") as out,
+        (folder / "errors").open("w") as errors,
+        subprocess.Popen(command(folder), stdout=out, stderr=errors) as running,
+    ):
+        try:
+            deadline = time.monotonic() + 20
+            while running.poll() is None and time.monotonic() < deadline:
+                try:
+                    socket.create_connection((HOST, port), 1).close()
+                    break
+                except OSError:
+                    time.sleep(0.05)
+            else:
+                raise AssertionError(f"nginx doesn't listen: {(folder / 'errors').read_text()}")
+            yield Proxy(port, folder, registry)
+        finally:
+            running.terminate()
+
+
+def command(folder: Path) -> list[str]:
+    """Of root's nginx, the workers stay root: the folder is nobody else's."""
+    user = ["-g", "user root;"] if os.geteuid() == 0 else []
+    return [str(program("nginx")), *user, "-p", str(folder), "-c", str(folder / "nginx.conf")]
+
+
+def certificate(folder: Path) -> None:
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+            *("-keyout", str(folder / "tls.key"), "-out", str(folder / "tls.crt"), "-days", "1"),
+            *("-subj", "/CN=schema-registry", "-addext", "subjectAltName=DNS:localhost"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def apicurio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    folder = tmp_path_factory.mktemp("proxy")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        process() as registry,
+        nginx(folder, patch, registry, RegistryImplementation.APICURIO) as running,
+    ):
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("user", "password"),
+    [(None, None), ("auth-service", "wrong"), ("auth-service", ""), ("nobody", "auth's"), ("admin", "auth's")],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_nobody_comes_in_without_the_right_password(
+    apicurio: Proxy, user: str | None, password: str | None, method: str
+) -> None:
+    before = len(apicurio.registry.seen)
+    status, headers, body = apicurio.ask(method, OWN, user, password)
+    assert status == 401
+    assert headers["WWW-Authenticate"] == 'Basic realm="schema registry"'
+    assert json.loads(body) == {"error_code": 40101, "message": "log in with a service and its password"}
+    assert len(apicurio.registry.seen) == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/subjects"),
+        ("GET", "/subjects?deleted=true"),
+        ("GET", "/subjects/pyairtable.ai.events-value/versions/latest"),
+        ("GET", "/schemas/ids/7"),
+        ("GET", "/config"),
+        ("GET", "/config/pyairtable.ai.events-value"),
+        ("POST", "/subjects/pyairtable.ai.events-value"),
+        ("POST", "/compatibility/subjects/pyairtable.ai.events-value/versions/latest"),
+    ],
+)
+def test_every_service_reads_everything(apicurio: Proxy, method: str, path: str) -> None:
+    for user in PASSWORDS:
+        status, _, body = apicurio.ask(method, path, user)
+        assert (status, json.loads(body)) == (200, {"reached": f"/apis/ccompat/v7{path}"})
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/subjects/pyairtable.ai.events-value/versions"),
+        ("POST", "/subjects/pyairtable.auth.events-value2/versions"),
+        ("POST", "/subjects/pyairtableXauth.events-value/versions"),
+        ("POST", "/subjects/pyairtable.auth.events-key/versions"),
+        ("POST", "/subjects/com.pyairtable.events.EventEnvelope/versions"),
+        ("DELETE", "/subjects/pyairtable.auth.events-value"),
+        ("DELETE", "/subjects/pyairtable.auth.events-value/versions/1"),
+        ("PUT", "/config/pyairtable.auth.events-value"),
+        ("DELETE", "/config/pyairtable.auth.events-value"),
+        ("PUT", "/config"),
+        ("PUT", "/mode"),
+        ("POST", "/subjects"),
+        ("PUT", OWN),
+        ("PATCH", OWN),
+    ],
+)
+def test_a_service_writes_nothing_but_its_subjects(apicurio: Proxy, method: str, path: str) -> None:
+    before = len(apicurio.registry.seen)
+    status, _, body = apicurio.ask(method, path, "auth-service")
+    assert status == 403
+    assert json.loads(body) == {
+        "error_code": 40301,
+        "message": f"auth-service may not {method} {path}; services register the value subjects of topics they produce",
+    }
+    assert len(apicurio.registry.seen) == before
+    assert f'auth-service "{method} {path}" 403' in apicurio.log
+
+
+def test_a_service_registers_its_own_subjects(apicurio: Proxy) -> None:
+    status, _, body = apicurio.ask("POST", OWN, "auth-service", body='{"schema": "x"}')
+    assert (status, json.loads(body)) == (200, {"reached": f"/apis/ccompat/v7{OWN}"})
+    assert apicurio.registry.seen[-1]["body"] == '{"schema": "x"}'
+    assert apicurio.status("POST", OWN, "ai-service") == 403
+    assert f'auth-service "POST {OWN}" 200' in apicurio.log
+
+
+@pytest.mark.parametrize(("method", "path"), [("DELETE", "/subjects/any"), ("PUT", "/config"), ("POST", OWN)])
+def test_the_administrator_does_everything(apicurio: Proxy, method: str, path: str) -> None:
+    assert apicurio.status(method, path, "admin") == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/apis/registry/v3/groups",
+        "/apis/ccompat/v7/subjects",
+        "/subjects/../apis/registry/v3/admin/rules",
+        "/subjects/..;/..;/registry/v3/admin/rules",
+        "/subjects/%2e%2e/%2e%2e/registry/v3/admin/rules",
+        "/subjects/..%2f..%2fregistry%2fv3%2fadmin",
+        "/subjects/pyairtable.auth.events-value;x=/versions",
+        "/subjects/a%00b",
+        "/health",
+        "/",
+    ],
+)
+def test_a_path_outside_of_the_api_leads_nowhere(apicurio: Proxy, path: str) -> None:
+    """Whatever the path says, it is Confluent's API that is reached, or nothing."""
+    before = len(apicurio.registry.seen)
+    for user in ("auth-service", "admin"):
+        assert apicurio.status("GET", path, user) in (400, 404)
+    assert len(apicurio.registry.seen) == before
+    assert apicurio.status("GET", path) in (400, 401)
+
+
+def test_an_encoded_slash_can_not_make_a_subject_look_like_another(apicurio: Proxy) -> None:
+    """The path is decided about and passed on decoded, so that both see the same one."""
+    own = "/subjects/other%2F..%2Fpyairtable.auth.events-value/versions"
+    assert apicurio.status("POST", own, "auth-service") == 200
+    assert apicurio.registry.seen[-1]["path"] == f"/apis/ccompat/v7{OWN}"
+    assert (
+        apicurio.status("POST", "/subjects/pyairtable.auth.events-value%2F..%2Fother/versions", "auth-service") == 403
+    )
+
+
+def test_the_servers_own_refusals_come_through(apicurio: Proxy) -> None:
+    status, _, body = apicurio.ask("POST", OWN, "auth-service", body="breaking")
+    assert (status, json.loads(body)) == (409, {"reached": f"/apis/ccompat/v7{OWN}"})
+
+
+def test_passwords_end_at_the_proxy(apicurio: Proxy) -> None:
+    apicurio.status("GET", "/subjects", "auth-service")
+    assert "Authorization" not in apicurio.registry.seen[-1]["headers"]
+
+
+def test_probes_need_no_password_and_only_read(apicurio: Proxy) -> None:
+    for path, reached in (("/-/ready", "/health/ready"), ("/-/live", "/health/live")):
+        status, _, body = apicurio.ask("GET", path)
+        assert (status, json.loads(body)) == (200, {"reached": reached})
+        assert apicurio.status("POST", path) == 403
+    assert apicurio.status("GET", "/-/may", "admin") == 404
+
+
+def test_plain_http_is_hung_up_on(apicurio: Proxy) -> None:
+    connection = HTTPConnection(HOST, apicurio.port, timeout=10)
+    connection.request("GET", "/subjects", headers=basic("auth-service", PASSWORDS["auth-service"]))
+    with pytest.raises(ConnectionError):
+        connection.getresponse()
+
+
+def test_old_tls_is_refused(apicurio: Proxy) -> None:
+    context = ssl.create_default_context(cafile=str(apicurio.folder / "tls.crt"))
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    with pytest.warns(DeprecationWarning):
+        context.maximum_version = context.minimum_version = ssl.TLSVersion.TLSv1_1
+    with (
+        socket.create_connection((HOST, apicurio.port), 10) as plain,
+        pytest.raises(ssl.SSLError, match=r"ALERT_PROTOCOL_VERSION|NO_PROTOCOLS_AVAILABLE"),
+    ):
+        context.wrap_socket(plain, server_hostname="localhost")
+
+
+def test_a_body_that_no_record_could_hold_is_refused(apicurio: Proxy) -> None:
+    before = len(apicurio.registry.seen)
+    assert apicurio.ask("POST", OWN, "auth-service", body="x" * (2**20 + 1))[0] == 413
+    assert len(apicurio.registry.seen) == before
+
+
+def test_reads_are_not_logged(apicurio: Proxy) -> None:
+    apicurio.status("GET", "/subjects/never-logged/versions", "ai-service")
+    assert "never-logged" not in apicurio.log
+
+
+def test_a_dead_process_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead = Process(free_port())
+    with nginx(tmp_path, monkeypatch, dead, RegistryImplementation.APICURIO) as running:
+        assert running.status("GET", "/-/ready") == 502
+        assert running.status("GET", "/subjects", "admin") == 502
+        assert running.status("GET", "/subjects") == 401
+
+
+def test_confluents_follower_reaches_its_leader_with_the_clients_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two proxies: what the follower's process sends to the leader's loopback port arrives at the leader's process."""
+    leaders_port = free_port()
+    with process() as leader, process() as follower:
+        implementation = RegistryImplementation.CONFLUENT
+        with (
+            nginx(tmp_path / "leader", monkeypatch, leader, implementation, port=leaders_port),
+            monkeypatch.context() as patch,
+        ):
+            patch.setattr(Replica, "port", property(lambda self: self.number))
+            certificates = tmp_path / "follower"
+            certificates.mkdir()
+            (certificates / "ca.crt").write_text((tmp_path / "leader" / "tls.crt").read_text())
+            loopback = free_port()
+            folder = tmp_path / "follower"
+            certificate(folder)
+            (folder / "users").write_text(password_file(PASSWORDS))
+            for name, file in (("CERTIFICATE", "tls.crt"), ("PRIVATE_KEY", "tls.key"), ("CLUSTER_CA", "ca.crt")):
+                patch.setattr(paths, name, str(folder / file))
+            patch.setattr(paths, "PASSWORDS", str(folder / "users"))
+            patch.setattr(paths, "TEMPORARY", str(folder))
+            patch.setattr(proxy, "SCHEMA_REGISTRY_PORT", leaders_port)
+            config = proxy_config(
+                implementation,
+                USERS,
+                Replica(number=follower.port, host="localhost"),
+                [Replica(number=loopback, host="localhost")],
+            )
+            own = free_port()
+            (folder / "nginx.conf").write_text(config.replace(f"listen {leaders_port} ssl", f"listen {own} ssl"))
+            with subprocess.Popen(command(folder), stdout=subprocess.DEVNULL) as running:
+                try:
+                    assert forwarded(loopback, "auth-service", "POST", OWN) == 200
+                    assert leader.seen[-1]["path"] == OWN
+                    assert (
+                        leader.seen[-1]["headers"]["Authorization"] == basic("auth-service", "auth's")["Authorization"]
+                    )
+                    assert forwarded(loopback, "auth-service", "DELETE", "/subjects/x") == 403
+                    assert forwarded(loopback, "auth-service", "POST", OWN, password="wrong") == 401
+                    assert len(leader.seen) == 1
+                    assert follower.seen == []
+                finally:
+                    running.terminate()
+
+
+def forwarded(port: int, user: str, method: str, path: str, password: str | None = None) -> int:
+    """Send as the follower's process does: plain, to a port of its own loopback."""
+    deadline = time.monotonic() + 20
+    while True:
+        with closing(HTTPConnection(HOST, port, timeout=10)) as connection:
+            try:
+                connection.request(method, path, headers=basic(user, password or PASSWORDS[user]))
+            except ConnectionRefusedError:
+                assert time.monotonic() < deadline, "the follower's proxy doesn't listen"
+                time.sleep(0.05)
+                continue
+            return connection.getresponse().status
+
+
+@pytest.mark.parametrize(
+    ("user", "message"),
+    [
+        (RegistryUser(name="admin", subjects=()), "user 'admin' of the schema registry must be a service's id"),
+        (RegistryUser(name="a b", subjects=()), "user 'a b' of the schema registry must be a service's id"),
+        (
+            RegistryUser(name="a", subjects=('x" 1; }',)),
+            "subject 'x\" 1; }' of a must be of the characters a-z A-Z 0-9 . _ -",
+        ),
+    ],
+)
+def test_names_that_would_be_configuration_are_refused(user: RegistryUser, message: str) -> None:
+    with pytest.raises(UnsafeManifest) as caught:
+        proxy_config(RegistryImplementation.APICURIO, [user], Replica(number=0, host="localhost"))
+    assert str(caught.value) == message
