@@ -12,7 +12,7 @@ from contracts.errors import ContractError, Problem
 from contracts.meaning import changed_meanings
 from contracts.references import Resolve, load
 from contracts.repository import SCHEMAS, history, referenced, released, subjects
-from contracts.subject import CompatibilityLevel, Subject
+from contracts.subject import Subject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +76,7 @@ def _problems(subject: Subject, earlier: Sequence[Subject], resolve: Resolve) ->
             return
     for one in incompatibilities(subject.level, subject, earlier, resolve):
         yield Problem(subject.name, one.path, one.message)
-    if subject.level is CompatibilityLevel.NONE:
-        return
-    for version in range(len(earlier), 0 if subject.level.transitive else len(earlier) - 1, -1):
+    for version in subject.level.compared(len(earlier)):
         for changed in changed_meanings(parsed.schema, load(earlier[version - 1], resolve).schema):
             yield Problem(
                 subject.name,

@@ -36,10 +36,8 @@ def incompatibilities(
     schema that is none, at level NONE too.
     """
     schema = load(new, resolve).schema
-    if level is CompatibilityLevel.NONE:
-        return ()
     found: dict[tuple[bool, Finding], Incompatibility] = {}
-    for version in range(len(earlier), 0 if level.transitive else len(earlier) - 1, -1):
+    for version in level.compared(len(earlier)):
         before = load(earlier[version - 1], resolve).schema
         # The versions before the last mostly have the same to say as the last: it is said once.
         if level.backward:

@@ -34,6 +34,12 @@ class CompatibilityLevel(StrEnum):
         """Whether earlier schemas must read what the new one writes."""
         return self.value.startswith(("FORWARD", "FULL"))
 
+    def compared(self, versions: int) -> range:
+        """Return the numbers, the last first, of those of so many earlier versions that count at this level."""
+        if self is CompatibilityLevel.NONE:
+            return range(0)
+        return range(versions, 0 if self.transitive else max(0, versions - 1), -1)
+
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Reference:

@@ -18,6 +18,7 @@ from config.schema_registry import SchemaRegistrySpec
 from manifests import schema_registry_paths as paths
 from manifests.labels import CLIENT_LABEL, app_labels, app_selector, cluster_labels
 from manifests.pod import CONTAINER_SECURITY, container_resources, pod_security, spread_over_zones
+from manifests.policy import DNS, network_policy, pods, tcp
 from manifests.schema_registry_proxy import LIVE, READY, Replica
 from manifests.stateful_set import rolled_out
 from manifests.unsafe import UnsafeManifest
@@ -140,27 +141,14 @@ def network_policies(registry: Registry) -> dict[str, dict[str, Any]]:
     Ingress comes from anywhere: the kubelet probes on the same port from the node's own address, and node ports and
     load balancers hide the source. Every request but a probe needs TLS and a password.
     """
-    selector = {"matchLabels": registry.selector}
-    https = [{"protocol": "TCP", "port": SCHEMA_REGISTRY_PORT}]
-    scram = [{"protocol": "TCP", "port": PORTS[Listener.INTERNAL]}]
-    brokers = {"matchLabels": cluster_labels(registry.cluster)}
-    egress: list[dict[str, Any]] = [
-        {"to": [{"podSelector": brokers}], "ports": scram},
-        {"ports": [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]},
+    egress: list[Mapping[str, Any]] = [
+        {"to": pods(cluster_labels(registry.cluster)), "ports": tcp(PORTS[Listener.INTERNAL])},
+        DNS,
     ]
     if registry.replicas_talk:
-        egress.append({"to": [{"podSelector": selector}], "ports": https})
-    return {
-        NAME: {
-            "metadata": registry.metadata(NAME),
-            "spec": {
-                "podSelector": selector,
-                "policyTypes": ["Ingress", "Egress"],
-                "ingress": [{"ports": https}],
-                "egress": egress,
-            },
-        }
-    }
+        egress.append({"to": pods(registry.selector), "ports": tcp(SCHEMA_REGISTRY_PORT)})
+    ingress = [{"ports": tcp(SCHEMA_REGISTRY_PORT)}]
+    return {NAME: network_policy(registry.metadata(NAME), registry.selector, ingress, egress)}
 
 
 def stateful_set(registry: Registry, names: Mapping[str, Any], checksum: Any) -> dict[str, Any]:
@@ -256,7 +244,7 @@ def _proxy(registry: Registry) -> dict[str, Any]:
     return {
         "name": "proxy",
         "image": registry.spec.proxy.image.reference,
-        "command": ["nginx", "-c", paths.PROXY_CONFIG],
+        "command": ["nginx", "-e", "stderr", "-c", paths.PROXY_CONFIG],
         "env": [_POD_NAME],
         "ports": [{"name": "https", "containerPort": SCHEMA_REGISTRY_PORT}],
         "securityContext": CONTAINER_SECURITY,

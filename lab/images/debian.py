@@ -1,4 +1,4 @@
-"""A small Debian root with Java, made by debootstrap."""
+"""A small Debian root with Java and nginx, made by debootstrap."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ from toolchain.cache import Entry, digest, publish
 
 _JAVA: Final = {"bookworm": "openjdk-17-jre-headless", "trixie": "openjdk-21-jre-headless"}
 USER: Final = 1000
-_RECIPE: Final = "2"
+_RECIPE: Final = "3"
 """Raise it when what this file does to the root changes."""
 _USELESS: Final = (
     "usr/share/doc",
@@ -58,7 +58,7 @@ def _fill(directory: Path) -> None:
         raise LabError("building the lab's images needs root: run it as root, or name a cluster in KUBE_CONTEXT")
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".root-") as work:
         root = Path(work) / "root"
-        packages = f"--include={_JAVA[suite()]},ca-certificates"
+        packages = f"--include={_JAVA[suite()]},ca-certificates,nginx"
         command = ["debootstrap", "--variant=minbase", packages, suite(), str(root)]
         try:
             run([*command, *_mirror()], "making the Debian root")

@@ -5,17 +5,20 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import versions
-from lab.images import debian, kafka
+from lab.images import apicurio, debian, kafka
 from lab.images.oci import write_archive, write_layer
 from toolchain.cache import Entry, digest, publish
 from toolchain.programs import program
 
 PAUSE: Final = "lab.local/pause:1"
 KAFKA: Final = f"lab.local/kafka:{versions.KAFKA}"
+APICURIO: Final = f"lab.local/apicurio:{versions.APICURIO}"
+"""Apicurio Registry where upstream's image has it, and Debian's nginx for the proxy beside it."""
 _PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _RECIPE: Final = "1"
 """Raise it when what this file puts into an image changes."""
@@ -26,15 +29,17 @@ def ensure_images(report: Callable[[str], None]) -> list[Path]:
 
     Debian and Maven are asked side by side. ``report`` is told what is being made.
     """
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(4) as pool:
         pause = pool.submit(_pause_archive)
-        if _kafka_entry().present:
-            return [pause.result(), _kafka_entry().path / "image.tar"]
-        if not debian.entry().present:
-            report("making the Debian root of the Kafka image")
-        base = pool.submit(debian.layer)
-        jars = pool.submit(kafka.libraries)
-        return [pause.result(), _kafka_archive(base.result(), jars.result(), report)]
+        images = (_kafka_image(), _apicurio_image())
+        if not all(image.entry.present for image in images):
+            if not debian.entry().present:
+                report("making the Debian root of the images")
+            base = pool.submit(debian.layer)
+            files = [pool.submit(image.files) for image in images]
+            for image, fetched in zip(images, files, strict=True):
+                image.make(base.result(), fetched.result(), report)
+        return [pause.result(), *(image.archive for image in images)]
 
 
 def _pause_archive() -> Path:
@@ -56,28 +61,60 @@ def _pause_archive() -> Path:
     return entry.path / "image.tar"
 
 
-def _kafka_entry() -> Entry:
-    return Entry("image-kafka", digest(_RECIPE, KAFKA, debian.entry().key, kafka.entry().key))
+@dataclass(frozen=True, kw_only=True)
+class _Image:
+    """An image of the Debian root and a folder of files."""
+
+    name: str
+    title: str
+    entry: Entry
+    files: Callable[[], Path]
+    """Fetches the folder."""
+    place: str
+    """Where the folder goes, relative to the root."""
+    environment: tuple[str, ...] = ()
+
+    @property
+    def archive(self) -> Path:
+        return self.entry.path / "image.tar"
+
+    def make(self, base: Path, files: Path, report: Callable[[str], None]) -> None:
+        config: dict[str, Any] = {
+            "User": f"{debian.USER}:{debian.USER}",
+            "WorkingDir": "/",
+            "Env": [_PATH, "LANG=C.UTF-8", *self.environment],
+        }
+
+        def fill(directory: Path) -> None:
+            report(f"putting the image of {self.title} together")
+            with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".layer-") as work:
+                layer = Path(work) / "layer.tar"
+                root = Path(work) / "root"
+                shutil.copytree(files, root / self.place)
+                for path in root.rglob("*"):
+                    path.chmod(0o755 if path.is_dir() else 0o644)
+                write_layer(root, layer)
+                write_archive(directory / "image.tar", self.name, [base, layer], config)
+
+        publish(self.entry, fill)
 
 
-def _kafka_archive(base: Path, jars: Path, report: Callable[[str], None]) -> Path:
-    config: dict[str, Any] = {
-        "User": f"{debian.USER}:{debian.USER}",
-        "WorkingDir": "/",
-        "Env": [_PATH, "LANG=C.UTF-8", "KAFKA_HOME=/opt/kafka"],
-    }
+def _kafka_image() -> _Image:
+    return _Image(
+        name=KAFKA,
+        title=f"Kafka {versions.KAFKA}",
+        entry=Entry("image-kafka", digest(_RECIPE, KAFKA, debian.entry().key, kafka.entry().key)),
+        files=kafka.libraries,
+        place="opt/kafka/libs",
+        environment=("KAFKA_HOME=/opt/kafka",),
+    )
 
-    def fill(directory: Path) -> None:
-        report(f"putting the image of Kafka {versions.KAFKA} together")
-        with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".layer-") as work:
-            layer = Path(work) / "layer.tar"
-            root = Path(work) / "root"
-            shutil.copytree(jars, root / "opt/kafka/libs")
-            for path in (root / "opt").rglob("*"):
-                path.chmod(0o755 if path.is_dir() else 0o644)
-            write_layer(root, layer)
-            write_archive(directory / "image.tar", KAFKA, [base, layer], config)
 
-    entry = _kafka_entry()
-    publish(entry, fill)
-    return entry.path / "image.tar"
+def _apicurio_image() -> _Image:
+    return _Image(
+        name=APICURIO,
+        title=f"Apicurio Registry {versions.APICURIO}",
+        entry=Entry("image-apicurio", digest(_RECIPE, APICURIO, debian.entry().key, apicurio.entry().key)),
+        files=apicurio.distribution,
+        place="deployments",
+    )

@@ -21,9 +21,13 @@ STACKS = sorted(file.name.split(".")[1] for file in ROOT.glob("Pulumi.*.yaml"))
 MASTER = "a master secret that no stack has, of enough characters"
 SECRET_KEY = f"{PROJECT}:master_secret"
 DIGEST = "sha256:" + "0" * 64
-IMAGES = {"ksqldb": (("image",), ("cli_image",)), "consoles": (("kafka_ui", "image"),)}
+IMAGES = {
+    "schema_registry": (("image",), ("proxy", "image")),
+    "ksqldb": (("image",), ("cli_image",)),
+    "consoles": (("kafka_ui", "image"),),
+}
 """Images of protected stacks whose digests CI sets."""
-COMPANIONS = {"ksqldb": "KsqlDb", "consoles": "Consoles"}
+COMPANIONS = {"schema_registry": "SchemaRegistry", "ksqldb": "KsqlDb", "consoles": "Consoles"}
 """Sections that a stack may leave out, with the component each of them is."""
 
 
@@ -39,8 +43,8 @@ def program(stack: str) -> Recording:
             for *above, image in parts:
                 node = values[f"{PROJECT}:{section}"]
                 for key in above:
-                    node = node[key]
-                node[image] = {"digest": DIGEST}
+                    node = node.setdefault(key, {})
+                node[image] = {**node.get(image, {}), "digest": DIGEST}
             settings[f"{PROJECT}:{section}"] = json.dumps(values[f"{PROJECT}:{section}"])
     with pytest.MonkeyPatch.context() as patch, recorded(stack=stack) as recording:
         patch.setenv("PULUMI_CONFIG", json.dumps(settings))
@@ -185,7 +189,7 @@ def test_no_shell_and_no_secret_in_any_command(recording: Recording) -> None:
         for container in [*pod["containers"], *pod.get("initContainers", [])]:
             command = [*container["command"], *container.get("args", [])]
             # People work in the CLI's container; nothing runs in it until they do.
-            assert command == ["sleep", "infinity"] if container["name"] == "ksql" else command[0] == "java"
+            assert command == ["sleep", "infinity"] if container["name"] == "ksql" else command[0] in ("java", "nginx")
             assert not {"sh", "bash", "-c"} & set(command)
             assert all("value" not in variable for variable in container["env"])
 
@@ -282,12 +286,13 @@ def test_no_secret_is_in_plain_anywhere(recording: Recording) -> None:
 
 
 def test_companions_are_where_the_platform_wants_them() -> None:
-    """dev is small; staging and prod have ksqlDB and the console, and none has CMAK."""
+    """All have the schema registry; dev is small; staging and prod have ksqlDB and the console, and none has CMAK."""
     there = {
         stack: {section for section, component in COMPANIONS.items() if program(stack).by_type(component)}
         for stack in STACKS
     }
-    assert there == {"dev": set(), "staging": {"ksqldb", "consoles"}, "prod": {"ksqldb", "consoles"}}
+    everything = {"schema_registry", "ksqldb", "consoles"}
+    assert there == {"dev": {"schema_registry"}, "staging": everything, "prod": everything}
     for stack in ("staging", "prod"):
         assert {each.metadata["name"] for each in program(stack).by_type("Deployment")} == {"ksqldb-cli", "kafka-ui"}
 

@@ -2,12 +2,9 @@
 
 import base64
 import json
-import os
 import socket
 import ssl
-import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -19,13 +16,10 @@ from typing import Any
 import pytest
 
 from config.literals import RegistryImplementation
-from manifests import schema_registry_paths as paths
-from manifests import schema_registry_proxy as proxy
-from manifests.schema_registry_access import RegistryUser, password_file
+from manifests.schema_registry_access import RegistryUser
 from manifests.schema_registry_proxy import Replica, proxy_config
 from manifests.unsafe import UnsafeManifest
-from toolchain.ensure import ensure
-from toolchain.programs import program
+from tests.schema_registry import HOST, configuration, free_port, nginx
 
 PASSWORDS = {"admin": "admin's", "auth-service": "auth's", "ai-service": "ai's"}
 USERS = (
@@ -33,12 +27,6 @@ USERS = (
     RegistryUser(name="ai-service", subjects=()),
 )
 OWN = "/subjects/pyairtable.auth.events-value/versions"
-HOST = "127.0.0.1"
-
-
-def free_port() -> int:
-    with socket.create_server((HOST, 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 @dataclass
@@ -112,75 +100,18 @@ def basic(user: str, password: str) -> dict[str, str]:
 
 
 @contextmanager
-def nginx(
-    folder: Path,
-    patch: pytest.MonkeyPatch,
-    registry: Process,
-    implementation: RegistryImplementation,
-    others: tuple[Replica, ...] = (),
-    port: int | None = None,
-) -> Iterator[Proxy]:
-    """Run nginx with the rendered configuration; only paths and ports are this machine's."""
-    ensure(["tests"])
+def proxied(folder: Path, registry: Process, implementation: RegistryImplementation) -> Iterator[Proxy]:
     folder.mkdir(parents=True, exist_ok=True)
-    port = port or free_port()
-    certificate(folder)
-    (folder / "users").write_text(password_file(PASSWORDS))
-    patch.setattr(paths, "CERTIFICATE", str(folder / "tls.crt"))
-    patch.setattr(paths, "PRIVATE_KEY", str(folder / "tls.key"))
-    patch.setattr(paths, "CLUSTER_CA", str(folder / "tls.crt"))
-    patch.setattr(paths, "PASSWORDS", str(folder / "users"))
-    patch.setattr(paths, "TEMPORARY", str(folder))
-    patch.setattr(proxy, "SCHEMA_REGISTRY_PORT", port)
-    patch.setattr(paths, "FIRST_PROCESS_PORT", registry.port)
-    replica = Replica(number=0, host="localhost")
-    (folder / "nginx.conf").write_text(proxy_config(implementation, USERS, replica, others))
-    with (
-        (folder / "out").open("w") as out,
-        (folder / "errors").open("w") as errors,
-        subprocess.Popen(command(folder), stdout=out, stderr=errors) as running,
-    ):
-        try:
-            deadline = time.monotonic() + 20
-            while running.poll() is None and time.monotonic() < deadline:
-                try:
-                    socket.create_connection((HOST, port), 1).close()
-                    break
-                except OSError:
-                    time.sleep(0.05)
-            else:
-                raise AssertionError(f"nginx doesn't listen: {(folder / 'errors').read_text()}")
-            yield Proxy(port, folder, registry)
-        finally:
-            running.terminate()
-
-
-def command(folder: Path) -> list[str]:
-    """Of root's nginx, the workers stay root: the folder is nobody else's."""
-    user = ["-g", "user root;"] if os.geteuid() == 0 else []
-    return [str(program("nginx")), *user, "-p", str(folder), "-c", str(folder / "nginx.conf")]
-
-
-def certificate(folder: Path) -> None:
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
-            *("-keyout", str(folder / "tls.key"), "-out", str(folder / "tls.crt"), "-days", "1"),
-            *("-subj", "/CN=schema-registry", "-addext", "subjectAltName=DNS:localhost"),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    port = free_port()
+    replica = Replica(number=registry.port, host="localhost")
+    with nginx(folder, configuration(folder, implementation, USERS, PASSWORDS, replica), port):
+        yield Proxy(port, folder, registry)
 
 
 @pytest.fixture(scope="module")
 def apicurio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     folder = tmp_path_factory.mktemp("proxy")
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        process() as registry,
-        nginx(folder, patch, registry, RegistryImplementation.APICURIO) as running,
-    ):
+    with process() as registry, proxied(folder, registry, RegistryImplementation.APICURIO) as running:
         yield running
 
 
@@ -345,73 +276,41 @@ def test_reads_are_not_logged(apicurio: Proxy) -> None:
     assert "never-logged" not in apicurio.log
 
 
-def test_a_dead_process_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    dead = Process(free_port())
-    with nginx(tmp_path, monkeypatch, dead, RegistryImplementation.APICURIO) as running:
+def test_a_dead_process_is_told(tmp_path: Path) -> None:
+    with proxied(tmp_path, Process(free_port()), RegistryImplementation.APICURIO) as running:
         assert running.status("GET", "/-/ready") == 502
         assert running.status("GET", "/subjects", "admin") == 502
         assert running.status("GET", "/subjects") == 401
 
 
-def test_confluents_follower_reaches_its_leader_with_the_clients_password(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_confluents_follower_reaches_its_leader_with_the_clients_password(tmp_path: Path) -> None:
     """Two proxies: what the follower's process sends to the leader's loopback port arrives at the leader's process."""
-    leaders_port = free_port()
-    with process() as leader, process() as follower:
-        implementation = RegistryImplementation.CONFLUENT
-        with (
-            nginx(tmp_path / "leader", monkeypatch, leader, implementation, port=leaders_port),
-            monkeypatch.context() as patch,
-        ):
-            patch.setattr(Replica, "port", property(lambda self: self.number))
-            certificates = tmp_path / "follower"
-            certificates.mkdir()
-            (certificates / "ca.crt").write_text((tmp_path / "leader" / "tls.crt").read_text())
-            loopback = free_port()
-            folder = tmp_path / "follower"
-            certificate(folder)
-            (folder / "users").write_text(password_file(PASSWORDS))
-            for name, file in (("CERTIFICATE", "tls.crt"), ("PRIVATE_KEY", "tls.key"), ("CLUSTER_CA", "ca.crt")):
-                patch.setattr(paths, name, str(folder / file))
-            patch.setattr(paths, "PASSWORDS", str(folder / "users"))
-            patch.setattr(paths, "TEMPORARY", str(folder))
-            patch.setattr(proxy, "SCHEMA_REGISTRY_PORT", leaders_port)
-            config = proxy_config(
-                implementation,
-                USERS,
-                Replica(number=follower.port, host="localhost"),
-                [Replica(number=loopback, host="localhost")],
-            )
-            own = free_port()
-            (folder / "nginx.conf").write_text(config.replace(f"listen {leaders_port} ssl", f"listen {own} ssl"))
-            with subprocess.Popen(command(folder), stdout=subprocess.DEVNULL) as running:
-                try:
-                    assert forwarded(loopback, "auth-service", "POST", OWN) == 200
-                    assert leader.seen[-1]["path"] == OWN
-                    assert (
-                        leader.seen[-1]["headers"]["Authorization"] == basic("auth-service", "auth's")["Authorization"]
-                    )
-                    assert forwarded(loopback, "auth-service", "DELETE", "/subjects/x") == 403
-                    assert forwarded(loopback, "auth-service", "POST", OWN, password="wrong") == 401
-                    assert len(leader.seen) == 1
-                    assert follower.seen == []
-                finally:
-                    running.terminate()
+    implementation = RegistryImplementation.CONFLUENT
+    with process() as leader, process() as follower, proxied(tmp_path / "leader", leader, implementation) as reached:
+        folder = tmp_path / "follower"
+        folder.mkdir()
+        (folder / "ca.crt").write_text((tmp_path / "leader" / "tls.crt").read_text())
+        loopback = free_port()
+        replica = Replica(number=follower.port, host="localhost")
+        others = [Replica(number=loopback, host="localhost")]
+        text = configuration(folder, implementation, USERS, PASSWORDS, replica, others, authority="ca.crt")
+        # In Kubernetes each host has the port to itself; here the leader's proxy has another one.
+        text = text.replace("https://localhost:8081", f"https://localhost:{reached.port}")
+        with nginx(folder, text, free_port()):
+            assert forwarded(loopback, "auth-service", "POST", OWN) == 200
+            assert leader.seen[-1]["path"] == OWN
+            assert leader.seen[-1]["headers"]["Authorization"] == basic("auth-service", "auth's")["Authorization"]
+            assert forwarded(loopback, "auth-service", "DELETE", "/subjects/x") == 403
+            assert forwarded(loopback, "auth-service", "POST", OWN, password="wrong") == 401
+            assert len(leader.seen) == 1
+            assert follower.seen == []
 
 
 def forwarded(port: int, user: str, method: str, path: str, password: str | None = None) -> int:
     """Send as the follower's process does: plain, to a port of its own loopback."""
-    deadline = time.monotonic() + 20
-    while True:
-        with closing(HTTPConnection(HOST, port, timeout=10)) as connection:
-            try:
-                connection.request(method, path, headers=basic(user, password or PASSWORDS[user]))
-            except ConnectionRefusedError:
-                assert time.monotonic() < deadline, "the follower's proxy doesn't listen"
-                time.sleep(0.05)
-                continue
-            return connection.getresponse().status
+    with closing(HTTPConnection(HOST, port, timeout=10)) as connection:
+        connection.request(method, path, headers=basic(user, password or PASSWORDS[user]))
+        return connection.getresponse().status
 
 
 @pytest.mark.parametrize(
