@@ -69,7 +69,7 @@ def refusals(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
             ]
         if earlier and same(subject, earlier[-1]):
             earlier = earlier[:-1]
-        found = incompatibilities(subject.level, subject, earlier, resolve)
+        found = incompatibilities(subject.level, subject, earlier, resolve) if earlier else ()
     except ContractError as error:
         return [str(problem) for problem in error.problems]
     return [f"at level {subject.level}, {one.message}" for one in found]
