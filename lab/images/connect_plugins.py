@@ -1,10 +1,12 @@
-"""Kafka Connect's plugins from Maven, checked against the committed lock."""
+"""Kafka Connect's plugins from Maven, checked against the committed lock, beside Kafka's jars."""
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Final
 
 import versions
+from lab.images import kafka
 from lab.images.command import run
 from lab.images.kafka import verify
 from toolchain.cache import Entry, digest, publish
@@ -13,7 +15,7 @@ _POMS: Final = Path(__file__).parent / "connect"
 LOCK: Final = _POMS / "plugins.lock"
 _PLUGIN: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
 _FOLDERS: Final = {
-    "debezium": "plugins/debezium",
+    "debezium": "plugins",
     "iceberg": "plugins/iceberg",
     "apicurio": "plugins/apicurio-avro",
     "worker": "libs",
@@ -31,13 +33,13 @@ _VERSIONS: Final = {
 
 
 def entry() -> Entry:
-    """Return the cache entry of the plugins, keyed by versions, lock and poms."""
+    """Return the cache entry, keyed by versions, lock, poms and Kafka's jars."""
     poms = [(_POMS / f"{name}.xml").read_bytes() for name in _FOLDERS]
-    return Entry("connect-plugins", digest(*_VERSIONS.values(), LOCK.read_bytes(), *poms))
+    return Entry("connect-plugins", digest(*_VERSIONS.values(), LOCK.read_bytes(), *poms, kafka.entry().key))
 
 
 def plugins() -> Path:
-    """Return the folder of plugins, fetched if it isn't there; raises LabError when a jar isn't the locked one."""
+    """Return what goes to /opt/kafka, fetched if it isn't there; raises LabError when a jar isn't the locked one."""
     made = entry()
     publish(made, _fill)
     return made.path
@@ -46,6 +48,7 @@ def plugins() -> Path:
 def _fill(directory: Path) -> None:
     fetch(directory)
     verify(directory.rglob("*.jar"), LOCK)
+    shutil.copytree(kafka.libraries(), directory / "libs", dirs_exist_ok=True)
 
 
 def fetch(directory: Path) -> None:

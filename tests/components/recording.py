@@ -73,7 +73,12 @@ def _key_store(name: str, _: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
+def _registered(_: str, __: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"version": 1, "schema_id": 1}
+
+
 COMPUTED: Final[Mapping[str, Outputs]] = {
+    "pulumi-python:dynamic/index:SchemaSubject": _registered,
     "tls:index/privateKey:PrivateKey": _private_key,
     "tls:index/selfSignedCert:SelfSignedCert": _certificate,
     "tls:index/locallySignedCert:LocallySignedCert": _certificate,
