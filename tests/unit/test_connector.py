@@ -88,7 +88,8 @@ class Played:
 
 @pytest.fixture(autouse=True)
 def no_settling(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wait_until_running, "__kwdefaults__", {**wait_until_running.__kwdefaults__, "settle": 0.0})
+    defaults = {**(wait_until_running.__kwdefaults__ or {}), "settle": 0.0}
+    monkeypatch.setattr(wait_until_running, "__kwdefaults__", defaults)
 
 
 GOOD = {"topics": "a"}
