@@ -244,7 +244,7 @@ def _proxy(registry: Registry) -> dict[str, Any]:
     return {
         "name": "proxy",
         "image": registry.spec.proxy.image.reference,
-        "command": ["nginx", "-e", "stderr", "-c", paths.PROXY_CONFIG],
+        "command": ["nginx", "-e", "stderr"],
         "env": [_POD_NAME],
         "ports": [{"name": "https", "containerPort": SCHEMA_REGISTRY_PORT}],
         "securityContext": CONTAINER_SECURITY,
