@@ -146,9 +146,6 @@ class ConnectCluster(pulumi.ComponentResource):
             "config": k8s.core.v1.ConfigMap(
                 f"{self._name}-config", metadata=self._metadata("config"), data=config, opts=self._inside
             ),
-            "trust": k8s.core.v1.ConfigMap(
-                f"{self._name}-trust", metadata=self._metadata("trust"), data=trust, opts=self._inside
-            ),
             "health": k8s.core.v1.ConfigMap(
                 f"{self._name}-health",
                 metadata=self._metadata("health"),
@@ -156,13 +153,19 @@ class ConnectCluster(pulumi.ComponentResource):
                 opts=self._inside,
             ),
         }
+        if trust:
+            maps["trust"] = k8s.core.v1.ConfigMap(
+                f"{self._name}-trust", metadata=self._metadata("trust"), data=trust, opts=self._inside
+            )
         rest, certificate = self._rest_secret(hosts, password)
-        secrets = self._connector_secrets()
-        names: dict[str, Any] = {key: each.metadata.name for key, each in maps.items()}
-        names |= {"rest": rest.metadata.name, "secrets": secrets.metadata.name, "kafka": f"kafka-client-{CONNECT_USER}"}
+        mounted = {"rest": rest}
+        if spec.secret_names or spec.reads_avro:
+            mounted["secrets"] = self._connector_secrets()
+        names: dict[str, Any] = {key: each.metadata.name for key, each in [*maps.items(), *mounted.items()]}
+        names["kafka"] = f"kafka-client-{CONNECT_USER}"
         # What is secret is told by its version: a digest of a short password could be guessed.
         checksum = pulumi.Output.all(
-            certificate, self._args.ca_pem, rest.metadata.resource_version, secrets.metadata.resource_version
+            certificate, self._args.ca_pem, *(each.metadata.resource_version for each in mounted.values())
         ).apply(lambda parts: digest(config, trust, health.hex(), spec.credential_generation, *parts))
         account = k8s.core.v1.ServiceAccount(
             f"{self._name}-service-account",

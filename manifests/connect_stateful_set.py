@@ -49,6 +49,9 @@ def connect_stateful_set(
 def _pod_spec(connect: ConnectSpec, account: str, names: dict[str, Any]) -> dict[str, Any]:
     files = {"config": paths.CONFIG, "trust": paths.TRUST, "health": paths.HEALTH}
     secrets = {"kafka": paths.KAFKA, "rest": paths.REST, "secrets": paths.SECRETS}
+    # Where no connector has a CA or a secret, there is nothing to mount.
+    files = {name: path for name, path in files.items() if name in names}
+    secrets = {name: path for name, path in secrets.items() if name in names}
     return {
         "serviceAccountName": account,
         "automountServiceAccountToken": False,
