@@ -5,11 +5,12 @@ import pulumi_kubernetes as k8s
 import pulumi_tls as tls
 
 from components.access import KafkaAccess, KafkaAccessArgs
-from components.companions import create_companions
+from components.companions import StackSecrets, create_companions
 from components.kafka_cluster import KafkaCluster, KafkaClusterArgs
 from config.literals import ADMIN_USER
-from config.load import load_platform
+from config.load import load_platform, read_connect_secrets
 from config.target import TargetError, check_reachable, resolve_target
+from manifests.connect_topics import internal_topics
 from manifests.credential import derive_password
 from manifests.schema_registry_access import internal_url, storage_topics
 from manifests.users import platform_users
@@ -50,7 +51,7 @@ cluster = KafkaCluster(
 access = KafkaAccess(
     f"{platform.kafka.name}-access",
     KafkaAccessArgs(
-        topics=[*platform.topics, *storage_topics(platform.schema_registry)],
+        topics=[*platform.topics, *storage_topics(platform.schema_registry), *internal_topics(platform.connect)],
         services=platform.services,
         users=platform_users(platform),
         defaults=platform.kafka,
@@ -72,7 +73,8 @@ access = KafkaAccess(
     pulumi.ResourceOptions(providers=providers),
 )
 
-companions = create_companions(platform, cluster, access, master_secret, pulumi.ResourceOptions(providers=providers))
+secrets = StackSecrets(master=master_secret, connect=read_connect_secrets(platform.connect))
+companions = create_companions(platform, cluster, access, secrets, pulumi.ResourceOptions(providers=providers))
 
 pulumi.export("namespace", cluster.namespace)
 pulumi.export("zones", list(platform.kubernetes.zones))

@@ -41,3 +41,21 @@ GO: Final = "1.26.6"
 # renovate: datasource=maven depName=io.apicurio:apicurio-registry-app
 APICURIO: Final = "3.0.9"
 """Apicurio Registry: the schema registry of dev, and the judge of the offline verdicts on schemas."""
+# renovate: datasource=maven depName=io.debezium:debezium-connector-postgres
+DEBEZIUM: Final = "3.7.0.Final"
+"""Debezium's PostgreSQL connector in the lab's Kafka Connect image."""
+# renovate: datasource=maven depName=org.apache.iceberg:iceberg-kafka-connect
+ICEBERG: Final = "1.12.0"
+"""Iceberg's sink in the lab's Kafka Connect image."""
+# renovate: datasource=maven depName=software.amazon.awssdk:s3
+AWS_SDK: Final = "2.57.8"
+"""What Iceberg's sink talks to S3 by."""
+# renovate: datasource=maven depName=org.apache.hadoop:hadoop-common
+HADOOP: Final = "3.5.0"
+"""Classes that Iceberg's Parquet writer refers to."""
+# renovate: datasource=maven depName=org.postgresql:postgresql
+POSTGRESQL_JDBC: Final = "42.7.14"
+"""What Iceberg's JDBC catalogue talks by."""
+# renovate: datasource=maven depName=io.apicurio:apicurio-registry-utils-converter
+APICURIO_CONVERTER: Final = "2.6.13.Final"
+"""Avro converter of the lab's Kafka Connect image: the last line whose converter is published whole."""

@@ -1,10 +1,12 @@
 """What stands beside the brokers of a stack, each where the configuration has it."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 
 from components.access import KafkaAccess, goes_with_volumes
+from components.connect_cluster import ConnectCluster, ConnectClusterArgs
 from components.consoles import Consoles, ConsolesArgs
 from components.kafka_cluster import KafkaCluster
 from components.ksqldb import KsqlDb, KsqlDbArgs
@@ -17,15 +19,28 @@ from manifests.ksqldb import KsqlDbCluster
 from manifests.users import platform_users
 
 
+@dataclass(frozen=True, kw_only=True)
+class StackSecrets:
+    """What a stack's configuration holds encrypted."""
+
+    master: pulumi.Output[str]
+    """All passwords are derived from it."""
+    connect: pulumi.Output[dict[str, str]]
+    """Secrets of connectors, by name."""
+
+
 def create_companions(
     platform: PlatformSpec,
     cluster: KafkaCluster,
     access: KafkaAccess,
-    master_secret: pulumi.Output[str],
+    secrets: StackSecrets,
     opts: pulumi.ResourceOptions,
 ) -> dict[str, dict[str, Any]]:
-    """Create schema registry, ksqlDB and consoles, and return the stack outputs of those that are there."""
+    """Create what stands beside the brokers, and return the stack outputs of those that are there."""
     outputs: dict[str, dict[str, Any]] = {}
+    deleted_with = cluster if goes_with_volumes(platform.kafka, protect=platform.protect) else None
+    # What reads or writes records with schemas comes after them.
+    after: list[pulumi.Resource] = [cluster, access]
     namespace = platform.kubernetes.namespace
     if platform.schema_registry is not None:
         registry = SchemaRegistry(
@@ -38,23 +53,42 @@ def create_companions(
                 bootstrap_servers=cluster.internal_bootstrap_servers,
                 ca_pem=cluster.ca_pem,
                 ca_private_key_pem=cluster.ca_private_key_pem,
-                master_secret=master_secret,
+                master_secret=secrets.master,
                 after=[cluster, access],
             ),
             opts,
         )
-        SchemaSubjects(
+        subjects = SchemaSubjects(
             "schemas",
             SchemaSubjectsArgs(
                 urls=registry.urls,
                 ca_pem=cluster.ca_pem,
                 passwords=registry.passwords,
                 protect=platform.protect,
-                deleted_with=cluster if goes_with_volumes(platform.kafka, protect=platform.protect) else None,
+                deleted_with=deleted_with,
             ),
             opts,
         )
+        after.append(subjects)
         outputs["schema_registry"] = {"urls": registry.urls, "passwords": registry.passwords}
+    if platform.connect is not None:
+        connect = ConnectCluster(
+            platform.connect.name,
+            ConnectClusterArgs(
+                spec=platform.connect,
+                kafka=platform.kafka,
+                partitions={topic.name: topic.partitions for topic in platform.topics},
+                namespace=namespace,
+                ca_pem=cluster.ca_pem,
+                ca_private_key_pem=cluster.ca_private_key_pem,
+                master_secret=secrets.master,
+                secrets=secrets.connect,
+                after=after,
+                deleted_with=deleted_with,
+            ),
+            opts,
+        )
+        outputs["connect"] = {"endpoints": connect.endpoints, "credentials": connect.credentials}
     if platform.ksqldb is not None:
         ksqldb = KsqlDb(
             "ksqldb",
@@ -65,7 +99,7 @@ def create_companions(
                 kafka_certificate_pem=pulumi.Output.unsecret(
                     access.clients.apply(lambda clients: clients[KSQLDB_USER]["certificate_pem"])
                 ),
-                master_secret=master_secret,
+                master_secret=secrets.master,
                 protect=platform.protect,
                 after=[cluster, access],
             ),
@@ -80,7 +114,7 @@ def create_companions(
                 kafka=platform.kafka,
                 namespace=namespace,
                 ca_pem=cluster.ca_pem,
-                master_secret=master_secret,
+                master_secret=secrets.master,
                 protect=platform.protect,
                 after=[cluster, access],
             ),

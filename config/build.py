@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from config.base import Spec
+from config.connect import ConnectSpec
 from config.consoles import ConsolesSpec
 from config.draft import draft
 from config.errors import ConfigError, Problem, dotted, from_pydantic, near, shown, suggestion
@@ -25,7 +26,7 @@ from config.yaml_file import read_yaml
 KEYS: Final = frozenset(
     {
         *("kubernetes", "kafka", "topics", "services", "topic_defaults", "allow_data_loss", "protect", "image_digest"),
-        *("schema_registry", "ksqldb", "consoles"),
+        *("schema_registry", "connect", "ksqldb", "consoles"),
     }
 )
 """What a stack's configuration and an overlay may hold; ``master_secret`` goes another way, see config/load.py."""
@@ -96,6 +97,7 @@ class _Builder:
             self._parse(ServiceSpec, fields, ("services", name), id=name) for name, fields in clients.items()
         )
         registry = self._optional(SchemaRegistrySpec, "schema_registry")
+        connect = self._optional(ConnectSpec, "connect")
         ksqldb = self._optional(KsqlDbSpec, "ksqldb")
         consoles = self._optional(ConsolesSpec, "consoles")
         parts = Parts(
@@ -108,6 +110,7 @@ class _Builder:
             topic_names=frozenset(entries),
             disabled_topics=frozenset(disabled),
             schema_registry=registry,
+            connect=connect,
             ksqldb=ksqldb,
             consoles=consoles,
             allow_data_loss=losses,
@@ -123,6 +126,7 @@ class _Builder:
             topics=topics,
             services=services,
             schema_registry=registry,
+            connect=connect,
             ksqldb=ksqldb,
             consoles=consoles,
             allow_data_loss=losses,

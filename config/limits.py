@@ -48,16 +48,20 @@ def generation_problems(path: str, generation: int) -> Iterator[Problem]:
 def memory(parts: Parts) -> Iterator[Problem]:
     """The heap leaves room for direct buffers and page cache."""
     for path, pool in parts.pools():
-        heap, whole = pool.jvm.heap, pool.resources.memory
-        if heap < 128 * 2**20:
-            yield Problem(f"{path}.jvm.heap", size_text(heap), "it must be at least 128Mi", "raise it")
-        elif heap > whole * 3 // 4:
-            yield Problem(
-                f"{path}.jvm.heap",
-                size_text(heap),
-                f"it may be at most 75% of resources.memory ({size_text(whole)}): the page cache lives beside it",
-                "lower it or raise resources.memory",
-            )
+        yield from heap_problems(path, pool.jvm, pool.resources, ": the page cache lives beside it")
+
+
+def heap_problems(path: str, spec: JvmSpec, resources: ResourcesSpec, because: str = "") -> Iterator[Problem]:
+    """Yield a heap that is too small to start with, or leaves no room in its container."""
+    if spec.heap < 128 * 2**20:
+        yield Problem(f"{path}.jvm.heap", size_text(spec.heap), "it must be at least 128Mi", "raise it")
+    elif spec.heap > resources.memory * 3 // 4:
+        yield Problem(
+            f"{path}.jvm.heap",
+            size_text(spec.heap),
+            f"it may be at most 75% of resources.memory ({size_text(resources.memory)}){because}",
+            "lower it or raise resources.memory",
+        )
 
 
 def jvm(parts: Parts) -> Iterator[Problem]:

@@ -83,6 +83,8 @@ ADMIN_USER: Final = "admin"
 """Super user of the platform itself; its credential is written when the disks are formatted."""
 NODE_PRINCIPAL: Final = "kafka-node"
 """Principal every broker and controller has towards the others: the CN of its certificate."""
+CONNECT_USER: Final = "connect"
+"""Kafka user and worker group of Kafka Connect; what Kafka Connect itself names in Kafka begins with it."""
 KSQLDB_USER: Final = "ksqldb"
 """Kafka user of the ksqlDB servers."""
 KAFKA_UI_USER: Final = "kafka-ui"
@@ -90,7 +92,7 @@ KAFKA_UI_USER: Final = "kafka-ui"
 SCHEMA_REGISTRY_USER: Final = "schema-registry"
 """Kafka user of the schema registry, and the beginning of its groups."""
 RESERVED_USERS: Final = frozenset(
-    {ADMIN_USER, NODE_PRINCIPAL, "ANONYMOUS", KSQLDB_USER, KAFKA_UI_USER, SCHEMA_REGISTRY_USER}
+    {ADMIN_USER, NODE_PRINCIPAL, "ANONYMOUS", CONNECT_USER, KSQLDB_USER, KAFKA_UI_USER, SCHEMA_REGISTRY_USER}
 )
 """Names no service may have: they are super users, Kafka's own, or parts of the platform."""
 
@@ -112,4 +114,9 @@ SCHEMA_REGISTRY_SERVICE: Final = "schema-registry-service"
 """ClusterIP service of the schema registry, named as in the platform document."""
 SCHEMA_REGISTRY_PORT: Final = 8081
 """Port of that service, HTTPS."""
+CONNECT_SERVICE: Final = "kafka-connect-service"
+"""ClusterIP service of Kafka Connect's REST interface, named as in the platform document."""
+CONNECT_HEADLESS_SERVICE: Final = "kafka-connect-headless"
+CONNECT_EXTERNAL_SERVICE: Final = "kafka-connect-external"
+CONNECT_PORT: Final = 8083
 ZONE_LABEL: Final = "topology.kubernetes.io/zone"

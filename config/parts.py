@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from config.connect import ConnectSpec
 from config.consoles import ConsolesSpec
 from config.errors import Problem
 from config.kafka import KafkaClusterSpec, NodePoolSpec
@@ -27,6 +28,7 @@ class Parts:
     topic_names: frozenset[str]
     disabled_topics: frozenset[str] = frozenset()
     """Topics of the catalogue that this stack leaves out."""
+    connect: ConnectSpec | None = None
     ksqldb: KsqlDbSpec | None = None
     consoles: ConsolesSpec | None = None
     schema_registry: SchemaRegistrySpec | None = None

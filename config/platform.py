@@ -1,6 +1,7 @@
 """The whole typed tree of one stack."""
 
 from config.base import Spec
+from config.connect import ConnectSpec
 from config.consoles import ConsolesSpec
 from config.kafka import KafkaClusterSpec
 from config.ksqldb import KsqlDbSpec
@@ -31,6 +32,8 @@ class PlatformSpec(Spec):
     """None: not deployed."""
     topics: tuple[TopicSpec, ...]
     services: tuple[ServiceSpec, ...]
+    connect: ConnectSpec | None = None
+    """None: no Kafka Connect."""
     ksqldb: KsqlDbSpec | None = None
     """None: no ksqlDB."""
     consoles: ConsolesSpec | None = None

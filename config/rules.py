@@ -2,7 +2,18 @@
 
 from typing import Final
 
-from config import capacity, companions, limits, names, network, schema_registry_rules, settings, topology
+from config import (
+    capacity,
+    companions,
+    connect_rules,
+    connector_rules,
+    limits,
+    names,
+    network,
+    schema_registry_rules,
+    settings,
+    topology,
+)
 from config.parts import Rule
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -39,6 +50,18 @@ RULES: Final[tuple[Rule, ...]] = (
     schema_registry_rules.schema_registry,
     schema_registry_rules.external,
     schema_registry_rules.names,
+    connect_rules.workers,
+    connect_rules.rest_access,
+    connect_rules.egress,
+    connect_rules.connect_names,
+    connector_rules.connector_names,
+    connector_rules.connector_sections,
+    connector_rules.connector_topics,
+    connector_rules.error_handling,
+    connector_rules.outboxes,
+    connector_rules.lakes,
+    connector_rules.connector_settings,
+    connector_rules.derived_secrets,
     companions.ksqldb,
     companions.kafka_ui,
     companions.cmak,

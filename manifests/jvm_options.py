@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from config.kafka import NodePoolSpec
+from config.kafka import JvmSpec, NodePoolSpec
 from config.literals import Role
 from manifests import paths
 from manifests.unsafe import UnsafeManifest
@@ -27,20 +27,28 @@ def jvm_options(pool: NodePoolSpec) -> str:
     """Return the argument file's content: heap, collector, logging, the readiness agent, class path, main class."""
     heap = pool.jvm.heap // 2**20
     arguments = [
-        f"-Xms{heap}m",
-        f"-Xmx{heap}m",
-        *COLLECTORS[pool.jvm.gc],
-        # A broker out of memory must die and be restarted, not linger half alive.
-        "-XX:+ExitOnOutOfMemoryError",
-        # Performance counters in a mapped file make a collection wait for the disk below /tmp.
-        "-XX:+PerfDisableSharedMem",
-        "-Djava.awt.headless=true",
+        *machine_options(pool.jvm),
         f"-Dlog4j2.configurationFile={paths.LOGGING}",
         f"-javaagent:{paths.AGENT_JAR}={paths.AGENT_CONFIG}",
         *(("-XX:MaxDirectMemorySize=256m",) if Role.BROKER in pool.roles and heap < 1024 else ()),
         *pool.jvm.options,
     ]
     return argument_file(arguments)
+
+
+def machine_options(jvm: JvmSpec) -> list[str]:
+    """Return heap, collector and what every JVM of the platform has."""
+    heap = jvm.heap // 2**20
+    return [
+        f"-Xms{heap}m",
+        f"-Xmx{heap}m",
+        *COLLECTORS[jvm.gc],
+        # A server out of memory must die and be restarted, not linger half alive.
+        "-XX:+ExitOnOutOfMemoryError",
+        # Performance counters in a mapped file make a collection wait for the disk below /tmp.
+        "-XX:+PerfDisableSharedMem",
+        "-Djava.awt.headless=true",
+    ]
 
 
 def argument_file(arguments: Sequence[str]) -> str:

@@ -1,4 +1,7 @@
-"""Compile the readiness agent into a jar that depends on nothing but the sources and javac's major version."""
+"""Compile Java sources into a jar that depends on nothing but them and javac's major version.
+
+Without further arguments it is the readiness agent; assets/connect/build.py builds its own by the same functions.
+"""
 
 import argparse
 import io
@@ -26,8 +29,10 @@ class BuildError(Exception):
     """The agent can't be compiled; the message says why and what to do."""
 
 
-def build(classpath: str, javac: str = "javac") -> dict[str, bytes]:
-    """Return what belongs into the jar, by entry name, from ``src`` compiled against a class path with kafka-clients.
+def build(
+    classpath: str, javac: str = "javac", *, sources: Path = HERE / "src", manifest: str = _MANIFEST
+) -> dict[str, bytes]:
+    """Return what belongs into the jar, by entry name, from sources compiled against a class path with Kafka's jars.
 
     Raises BuildError when javac is missing, of another version, or reports anything, a warning included.
     """
@@ -37,13 +42,13 @@ def build(classpath: str, javac: str = "javac") -> dict[str, bytes]:
             f"{javac} is version {version}, which writes other bytes than {JAVA}; install openjdk-{JAVA}-jdk"
         )
     with tempfile.TemporaryDirectory() as directory:
-        sources = sorted(str(path) for path in (HERE / "src").rglob("*.java"))
+        files = sorted(str(path) for path in sources.rglob("*.java"))
         options = ["--release", JAVA, "-g:none", "-proc:none", "-encoding", "UTF-8", "-Xlint:all", "-Werror"]
-        _run([javac, *options, "-cp", classpath, "-d", directory, *sources])
+        _run([javac, *options, "-cp", classpath, "-d", directory, *files])
         classes = {
             path.relative_to(directory).as_posix(): path.read_bytes() for path in Path(directory).rglob("*.class")
         }
-    return {"META-INF/MANIFEST.MF": _MANIFEST.encode(), **dict(sorted(classes.items()))}
+    return {"META-INF/MANIFEST.MF": manifest.encode(), **dict(sorted(classes.items()))}
 
 
 def read(jar: Path = JAR) -> dict[str, bytes]:
@@ -77,25 +82,27 @@ def _run(command: list[str]) -> str:
     return done.stdout
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(
+    arguments: list[str] | None = None, *, jar: Path = JAR, sources: Path = HERE / "src", manifest: str = _MANIFEST
+) -> int:
     """Write the jar, or with ``--check`` only compare; 1 means that it can't be built or isn't current."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=f"Build {jar.name}.")
     parser.add_argument("--classpath", required=True, help="class path with kafka-clients, as javac takes it")
     parser.add_argument("--javac", default="javac", help=f"compiler, version {JAVA}")
     parser.add_argument("--check", action="store_true", help="compare with the committed jar, write nothing")
     chosen = parser.parse_args(arguments)
     try:
-        entries = build(chosen.classpath, chosen.javac)
+        entries = build(chosen.classpath, chosen.javac, sources=sources, manifest=manifest)
     except BuildError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     # Entries, not bytes: another zlib packs them differently, and that alone must not roll a cluster.
-    if entries == read():
+    if entries == read(jar):
         return 0
     if chosen.check:
-        sys.stderr.write(f"{JAR} is not what its sources give; build it again without --check\n")
+        sys.stderr.write(f"{jar} is not what its sources give; build it again without --check\n")
         return 1
-    JAR.write_bytes(pack(entries))
+    jar.write_bytes(pack(entries))
     return 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import versions
-from lab.images import apicurio, debian, kafka
+from lab.images import apicurio, connect_plugins, debian, kafka
 from lab.images.oci import write_archive, write_layer
 from toolchain.cache import Entry, digest, publish
 from toolchain.programs import program
@@ -19,6 +19,8 @@ PAUSE: Final = "lab.local/pause:1"
 KAFKA: Final = f"lab.local/kafka:{versions.KAFKA}"
 APICURIO: Final = f"lab.local/apicurio:{versions.APICURIO}"
 """Apicurio Registry where upstream's image has it, and Debian's nginx for the proxy beside it."""
+CONNECT: Final = f"lab.local/kafka-connect:{versions.KAFKA}"
+"""Kafka with the plugins that assets/connect/Dockerfile puts into the image of staging and prod, Confluent's aside."""
 _PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _RECIPE: Final = "1"
 """Raise it when what this file puts into an image changes."""
@@ -29,9 +31,9 @@ def ensure_images(report: Callable[[str], None]) -> list[Path]:
 
     Debian and Maven are asked side by side. ``report`` is told what is being made.
     """
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(5) as pool:
         pause = pool.submit(_pause_archive)
-        images = (_kafka_image(), _apicurio_image())
+        images = (_kafka_image(), _apicurio_image(), _connect_image())
         if not all(image.entry.present for image in images):
             if not debian.entry().present:
                 report("making the Debian root of the images")
@@ -117,4 +119,15 @@ def _apicurio_image() -> _Image:
         entry=Entry("image-apicurio", digest(_RECIPE, APICURIO, debian.entry().key, apicurio.entry().key)),
         files=apicurio.distribution,
         place="deployments",
+    )
+
+
+def _connect_image() -> _Image:
+    return _Image(
+        name=CONNECT,
+        title="Kafka Connect",
+        entry=Entry("image-kafka-connect", digest(_RECIPE, CONNECT, debian.entry().key, connect_plugins.entry().key)),
+        files=connect_plugins.plugins,
+        place="opt/kafka",
+        environment=("KAFKA_HOME=/opt/kafka",),
     )

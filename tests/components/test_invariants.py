@@ -23,11 +23,17 @@ SECRET_KEY = f"{PROJECT}:master_secret"
 DIGEST = "sha256:" + "0" * 64
 IMAGES = {
     "schema_registry": (("image",), ("proxy", "image")),
+    "connect": (("image",),),
     "ksqldb": (("image",), ("cli_image",)),
     "consoles": (("kafka_ui", "image"),),
 }
 """Images of protected stacks whose digests CI sets."""
-COMPANIONS = {"schema_registry": "SchemaRegistry", "ksqldb": "KsqlDb", "consoles": "Consoles"}
+COMPANIONS = {
+    "schema_registry": "SchemaRegistry",
+    "connect": "ConnectCluster",
+    "ksqldb": "KsqlDb",
+    "consoles": "Consoles",
+}
 """Sections that a stack may leave out, with the component each of them is."""
 
 
@@ -291,7 +297,7 @@ def test_companions_are_where_the_platform_wants_them() -> None:
         stack: {section for section, component in COMPANIONS.items() if program(stack).by_type(component)}
         for stack in STACKS
     }
-    everything = {"schema_registry", "ksqldb", "consoles"}
+    everything = {"schema_registry", "connect", "ksqldb", "consoles"}
     assert there == {"dev": {"schema_registry"}, "staging": everything, "prod": everything}
     for stack in ("staging", "prod"):
         assert {each.metadata["name"] for each in program(stack).by_type("Deployment")} == {"ksqldb-cli", "kafka-ui"}

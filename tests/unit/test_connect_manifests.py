@@ -1,0 +1,145 @@
+"""Kafka Connect's workers, connectors and permissions, as functions of their declaration."""
+
+from typing import Any
+
+import pytest
+
+from config.connect import ConnectSpec
+from manifests.acl import Operation, Pattern
+from manifests.connect_connector import ceiling, connector_config, plain_secrets
+from manifests.connect_objects import connect_autoscaler
+from manifests.connect_topics import connect_acl, internal_topics
+from manifests.connect_worker import worker_properties
+from manifests.unsafe import UnsafeManifest
+from tests.specs import combined
+
+OUTBOX = {
+    "name": "outbox",
+    "plugin": "debezium-postgres",
+    "value_format": "bytes",
+    "dead_letters": "dlq",
+    "outbox": {"host": "db", "database": "app", "user": "reader", "sslmode": "disable", "aggregates": ["auth"]},
+    "secrets": {"database.password": "outbox"},
+}
+LAKE = {
+    "name": "lake",
+    "plugin": "iceberg-sink",
+    "tasks": 9,
+    "reads": ["a", "b"],
+    "value_format": "json",
+    "dead_letters": "dlq",
+    "tolerate_errors": True,
+    "iceberg": {"catalog": "glue", "warehouse": "s3://lake/w", "table": "lake.events"},
+}
+
+
+def spec(**changes: Any) -> ConnectSpec:
+    return ConnectSpec.model_validate(
+        {
+            "image": {"name": "connect"},
+            "resources": {"cpu": "1", "memory": "2Gi"},
+            "jvm": {"heap": "1Gi"},
+            "connectors": [OUTBOX, LAKE],
+            **changes,
+        }
+    )
+
+
+def config_of(name: str, **changes: Any) -> dict[str, str]:
+    connect = spec(**changes)
+    (connector,) = (each for each in connect.connectors if each.name == name)
+    return connector_config(connector, connect, "kafka", 3)
+
+
+def test_an_outbox_routes_by_aggregate_and_keeps_its_order() -> None:
+    config = config_of("outbox")
+    assert config["exactly.once.support"] == "required"
+    assert config["transforms.route.table.field.event.key"] == "aggregateid"
+    assert config["transforms.route.route.topic.replacement"] == "pyairtable.${routedByValue}.events"
+    assert config["transforms.unknown.replacement"] == "dlq"
+    assert config["value.converter"] == "org.apache.kafka.connect.converters.ByteArrayConverter"
+    assert config["database.password"] == "${dir:/etc/kafka-connect/secrets:outbox}"
+
+
+def test_a_sinks_poison_goes_to_the_dead_letters_with_its_headers() -> None:
+    config = config_of("lake")
+    assert config["errors.tolerance"] == "all"
+    assert config["errors.deadletterqueue.topic.name"] == "dlq"
+    assert config["errors.deadletterqueue.context.headers.enable"] == "true"
+    assert config["errors.log.include.messages"] == "false"
+
+
+def test_a_secret_in_a_connectors_own_settings_is_refused() -> None:
+    bad = {**LAKE, "config": {"iceberg.catalog.s3.secret-access-key": "plain"}}
+    with pytest.raises(UnsafeManifest, match=r"^connector lake must hold no secret in plain: iceberg\.catalog\.s3"):
+        config_of("lake", connectors=[bad])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [
+        ("database.password", "x", True),
+        ("database.password", "${dir:/etc/kafka-connect/secrets:x}", False),
+        ("key.converter", "org.example.Converter", False),
+        ("key.converter.basic.auth.user.info", "me:x", True),
+        ("value.converter.schema.registry.url", "https://me:x@host", True),
+        ("value.converter.schema.registry.url", "https://host", False),
+        ("value.converter.basic.auth.credentials.source", "USER_INFO", False),
+        ("transforms.route.table.field.event.key", "aggregateid", False),
+        ("consumer.override.sasl.jaas.config", "a LoginModule required", True),
+    ],
+)
+def test_what_looks_like_a_secret(name: str, value: str, found: bool) -> None:
+    assert plain_secrets({name: value}) == ([name] if found else [])
+
+
+def test_permissions_are_the_declarations() -> None:
+    entries = connect_acl(spec())
+    written = {each.name for each in entries if each.operation is Operation.WRITE and each.resource_type == "Topic"}
+    internal = {topic.name for topic in internal_topics(spec())}
+    assert written == {*internal, "pyairtable.auth.events", "dlq"}
+    read = {each.name for each in entries if each.operation is Operation.READ and each.resource_type == "Topic"}
+    assert read == {"connect-configs", "connect-control", "connect-offsets", "connect-status", "a", "b"}
+    assert {(each.name, each.pattern) for each in entries if each.resource_type == "TransactionalID"} == {
+        ("connect-cluster-connect", Pattern.LITERAL),
+        ("connect-outbox-", Pattern.PREFIXED),
+        ("connect-lake-", Pattern.PREFIXED),
+    }
+    assert {(each.name, each.pattern) for each in entries if each.resource_type == "Group"} == {
+        ("connect", Pattern.LITERAL),
+        ("connect-lake", Pattern.LITERAL),
+        ("connect-lake-", Pattern.PREFIXED),
+    }
+
+
+def test_workers_state_is_compacted_and_there_whatever_the_connectors_are() -> None:
+    assert internal_topics(spec(connectors=[])) == internal_topics(spec())
+    assert {topic.name: topic.cleanup_policy.value for topic in internal_topics(spec())} == {
+        "connect-configs": "compact",
+        "connect-offsets": "compact",
+        "connect-status": "compact",
+        "connect-heartbeats": "delete",
+        "connect-control": "delete",
+    }
+
+
+def test_workers_hold_no_secret_and_support_exactly_once() -> None:
+    settings = worker_properties(combined(), "kafka")
+    assert settings["exactly.once.source.support"] == "enabled"
+    assert settings["connector.client.config.override.policy"] == "None"
+    passwords = {name: value for name, value in settings.items() if name.endswith(("password", "jaas.config"))}
+    assert passwords
+    assert all("${dir:/etc/kafka-connect/" in value for value in passwords.values())
+
+
+@pytest.mark.parametrize(("partitions", "most"), [({"a": 1, "b": 2}, 4), ({"a": 6, "b": 12}, 10)])
+def test_no_more_workers_than_tasks_that_can_work(partitions: dict[str, int], most: int) -> None:
+    connect = spec(autoscaling={"max_replicas": 20})
+    assert ceiling(connect, partitions) == most
+    scaler = connect_autoscaler(connect, "kafka", most)
+    assert scaler is not None
+    assert (scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"]) == (2, most)
+
+
+def test_nothing_is_scaled_where_one_task_is_all() -> None:
+    assert connect_autoscaler(spec(autoscaling={"max_replicas": 20}), "kafka", 1) is None
