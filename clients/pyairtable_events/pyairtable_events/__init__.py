@@ -1,0 +1,1 @@
+"""Event bus, outbox, idempotent consumers and sagas for PyAirtable's Python services."""
