@@ -16,7 +16,7 @@ from typing import Final
 from pyairtable_events.bus import EventBus
 from pyairtable_events.dead_letter import Failure, park
 from pyairtable_events.envelope import Event
-from pyairtable_events.errors import Fenced, MalformedRecord, PublishFailed, Rejected, Unavailable
+from pyairtable_events.errors import MalformedRecord, PartitionsLost, PublishFailed, Rejected, Unavailable
 from pyairtable_events.kafka import MAX_POLL_INTERVAL
 from pyairtable_events.record import Consumer, EndOfPartition, Partition, Record
 from pyairtable_events.retry import RetryPolicy
@@ -159,7 +159,7 @@ class EventConsumer:
             return
         try:
             consumer.commit(done)
-        except Fenced as error:
+        except PartitionsLost as error:
             # Whoever has the partitions now handles these events again.
             log.warning("%s: offsets weren't committed: %s", self.group, error)
         self._forget(list(done))

@@ -38,8 +38,12 @@ class BusFailed(EventsError):
     """Kafka refuses this client, or can't be reached, for longer than the bounded retries last."""
 
 
+class PartitionsLost(BusFailed):
+    """The consumer group has given this member's partitions away; who has them now begins at the last commit."""
+
+
 class Fenced(EventsError):
-    """Another producer has taken this one's transactional id: it must write no more (KIP-98)."""
+    """Another process has this one's transactional id (KIP-98) or group instance (KIP-345): it must do no more."""
 
 
 class OutboxMisuse(EventsError):

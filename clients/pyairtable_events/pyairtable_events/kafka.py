@@ -11,7 +11,7 @@ from typing import Any, Final
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from pyairtable_events.errors import BusFailed, Fenced, PublishFailed
+from pyairtable_events.errors import BusFailed, Fenced, PartitionsLost, PublishFailed
 from pyairtable_events.record import Assigned, Consumer, Delivery, EndOfPartition, Headers, Outgoing, Partition, Record
 from pyairtable_events.settings import KafkaSettings
 
@@ -41,7 +41,6 @@ _GONE: Final = frozenset(
         KafkaError.ILLEGAL_GENERATION,
         KafkaError.UNKNOWN_MEMBER_ID,
         KafkaError.REBALANCE_IN_PROGRESS,
-        KafkaError.FENCED_INSTANCE_ID,
         KafkaError._ASSIGNMENT_LOST,
     }
 )
@@ -251,8 +250,10 @@ class KafkaTransactionalProducer:
                 return
             except KafkaException as failure:
                 error = _error_of(failure)
-                if error.code() in _FENCED or error.code() in _GONE:
+                if error.code() in _FENCED:
                     raise Fenced(f"{self._id}: {error.str()}") from None
+                if error.code() in _GONE:
+                    raise PartitionsLost(f"{self._id}: {error.str()}") from None
                 if not error.retriable() or attempt == 2:
                     raise BusFailed(self._trouble.explain(f"{self._id}: {error.str()}")) from None
 
@@ -306,12 +307,12 @@ class KafkaConsumer:
         return None
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
-        """Commit and wait; raises Fenced when the group gave the partitions away, BusFailed for anything else."""
+        """Commit and wait; raises PartitionsLost, Fenced or BusFailed."""
         try:
             self._consumer.commit(offsets=_topic_partitions(offsets), asynchronous=False)
         except KafkaException as failure:
             error = _error_of(failure)
-            kind = Fenced if error.code() in _GONE else BusFailed
+            kind = Fenced if error.code() in _FENCED else PartitionsLost if error.code() in _GONE else BusFailed
             raise kind(f"{self._group}: {error.str()}") from None
 
     def metadata(self) -> Any:

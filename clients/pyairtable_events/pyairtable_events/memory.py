@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from pyairtable_events.errors import BusFailed, Fenced, PublishFailed
+from pyairtable_events.errors import BusFailed, Fenced, PartitionsLost, PublishFailed
 from pyairtable_events.record import Assigned, Consumer, Delivery, EndOfPartition, Outgoing, Partition, Record
 
 
@@ -116,15 +116,15 @@ class MemoryLog:
         offsets: Mapping[Partition, int] | None = None,
         consumer: "MemoryConsumer | None" = None,
     ) -> None:
-        """Finish a transaction; raises Fenced for an old epoch, or when the consumer's generation is over."""
+        """Finish a transaction; raises Fenced for an old epoch, PartitionsLost for an old generation."""
         with self.changed:
             self._check(transactional_id, epoch)
             if committed and consumer is not None and offsets:
                 try:
                     self.commit_offsets(consumer, offsets)
-                except BusFailed as error:
+                except PartitionsLost:
                     self._finish(transactional_id, committed=False)
-                    raise Fenced(str(error)) from None
+                    raise
             self._finish(transactional_id, committed=committed)
 
     def check(self, transactional_id: str, epoch: int) -> None:
@@ -157,10 +157,10 @@ class MemoryLog:
             return self._members.get(group) is consumer
 
     def commit_offsets(self, consumer: "MemoryConsumer", offsets: Mapping[Partition, int]) -> None:
-        """Commit a group's offsets; raises BusFailed for a member of an old generation."""
+        """Commit a group's offsets; raises PartitionsLost for a member of an old generation."""
         with self.changed:
             if not self.owns(consumer, consumer.group):
-                raise BusFailed(f"the group {consumer.group} has given these partitions to another member")
+                raise PartitionsLost(f"the group {consumer.group} has given these partitions to another member")
             self._committed.update({(consumer.group, partition): offset for partition, offset in offsets.items()})
 
     def read(self, partition: Partition, position: int) -> tuple[Record | None, int]:
@@ -217,7 +217,7 @@ class MemoryTransactionalProducer:
         """Do nothing: nothing is queued."""
 
     def commit(self, offsets: Mapping[Partition, int] | None = None, consumer: Consumer | None = None) -> None:
-        """Commit; raises Fenced."""
+        """Commit; raises Fenced, PartitionsLost."""
         if consumer is not None and not isinstance(consumer, MemoryConsumer):
             raise TypeError("a memory transaction commits offsets of a memory consumer")
         self._transaction = None

@@ -4,7 +4,7 @@ from importlib.resources import files
 
 import psycopg
 
-TABLES = ("outbox_events", "processed_events", "saga_steps")
+TABLES = ("outbox", "processed_events", "saga_steps")
 """Names of the tables, and of their files."""
 
 _LOCK = 0x7079616972_0001

@@ -53,7 +53,7 @@ def aggregatetype_of(topic: str) -> str:
 
 @dataclass(frozen=True)
 class OutboxWriter:
-    """Writes events into ``outbox_events``; threads may share it."""
+    """Writes events into ``outbox``; threads may share it."""
 
     serde: Serde
 
@@ -62,8 +62,9 @@ class OutboxWriter:
     ) -> None:
         """Insert events into the caller's transaction.
 
-        Until that ends, nobody else writes events of the same aggregates (see migrations/outbox_events.sql). Two
-        transactions that write for several aggregates in different orders may deadlock; PostgreSQL then fails one. Raises OutboxMisuse, SerializationFailed, RegistryUnavailable, and what psycopg raises.
+        Until that ends, nobody else writes events of the same aggregates (see migrations/outbox.sql). Two transactions
+        that write for several aggregates in different orders may deadlock; PostgreSQL then fails one.
+        Raises OutboxMisuse, SerializationFailed, RegistryUnavailable, and what psycopg raises.
         """
         _in_transaction(connection)
         rows = self._rows(topic, events, traceparent)
@@ -134,10 +135,10 @@ def _in_transaction(connection: psycopg.Connection[Any] | psycopg.AsyncConnectio
 
 
 _INSERT: Final = (
-    f"INSERT INTO outbox_events ({', '.join(_COLUMNS)})"  # noqa: S608 names of this file only
+    f"INSERT INTO outbox ({', '.join(_COLUMNS)})"  # noqa: S608 names of this file only
     f" VALUES ({', '.join(['%s'] * len(_COLUMNS))})"
 ).encode()
 _SELECT: Final = (
     f"SELECT {', '.join(_COLUMNS)} FROM unnest(%s::smallint[]) AS one(number) CROSS JOIN LATERAL"  # noqa: S608 as above
-    " (SELECT * FROM outbox_events WHERE shard = one.number ORDER BY position LIMIT %s) AS oldest ORDER BY position"
+    " (SELECT * FROM outbox WHERE shard = one.number ORDER BY position LIMIT %s) AS oldest ORDER BY position"
 ).encode()

@@ -47,7 +47,7 @@ class Published:
 
 
 class OutboxPublisher:
-    """Publishes rows of ``outbox_events``; one thread runs it."""
+    """Publishes rows of ``outbox``; one thread runs it."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class OutboxPublisher:
             # A statement of its own: it must see what the locks' last holders deleted.
             rows = read_rows(connection, taken, max(1, self._batch // len(taken))) if taken else []
             confirmed, failure = self._send(rows)
-            connection.execute("DELETE FROM outbox_events WHERE id = ANY(%s)", (confirmed,))
+            connection.execute("DELETE FROM outbox WHERE id = ANY(%s)", (confirmed,))
         if failure is not None:
             raise failure
         return Published(len(confirmed), len(taken))
@@ -180,7 +180,7 @@ def outgoing(row: OutboxRow) -> Outgoing:
 
 def backlog(connection: psycopg.Connection[Any]) -> tuple[int, datetime | None]:
     """Return how many rows wait, and since when the oldest does."""
-    row = connection.execute("SELECT count(*), min(created_at) FROM outbox_events").fetchone()
+    row = connection.execute("SELECT count(*), min(created_at) FROM outbox").fetchone()
     return (row[0], row[1]) if row is not None else (0, None)
 
 
@@ -205,7 +205,7 @@ def _shards_with_rows(connection: psycopg.Connection[Any]) -> list[int]:
     """Return the shards that have rows, each found by one look at the index however many rows wait."""
     found = connection.execute(
         "SELECT one.shard FROM generate_series(0, %s) AS one(shard)"
-        " WHERE EXISTS (SELECT FROM outbox_events WHERE outbox_events.shard = one.shard)",
+        " WHERE EXISTS (SELECT FROM outbox WHERE outbox.shard = one.shard)",
         (SHARDS - 1,),
     )
     return [row[0] for row in found.fetchall()]

@@ -90,8 +90,8 @@ class TransactionalProducer(Protocol):
     def commit(self, offsets: Mapping[Partition, int] | None = None, consumer: "Consumer | None" = None) -> None:
         """Commit, together with the next offsets of a consumer's group (KIP-447).
 
-        Raises Fenced when another producer took the transactional id or the group gave the partitions away, else
-        BusFailed; the transaction is then aborted as far as this producer may still do that.
+        Raises Fenced when another producer took the transactional id, PartitionsLost when the group gave the partitions
+        away, else BusFailed; the transaction is then aborted as far as this producer may still do that.
         """
 
     def abort(self) -> None:
@@ -122,7 +122,7 @@ class Consumer(Protocol):
         """Return what comes next within ``timeout`` seconds; raises BusFailed when Kafka refuses."""
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
-        """Commit the group's next offsets and wait; raises BusFailed."""
+        """Commit the group's next offsets and wait; raises PartitionsLost, Fenced or BusFailed."""
 
     def seek(self, partition: Partition, offset: int) -> None:
         """Continue at an offset."""

@@ -1,8 +1,8 @@
 -- Events that a transaction wants published. The columns are those of Debezium's outbox event router, whose defaults
 -- they keep; position and shard are for the polling publisher, who deletes what it has published.
-CREATE SEQUENCE IF NOT EXISTS outbox_events_position;
+CREATE SEQUENCE IF NOT EXISTS outbox_position;
 
-CREATE TABLE IF NOT EXISTS outbox_events (
+CREATE TABLE IF NOT EXISTS outbox (
     id uuid PRIMARY KEY,
     -- The topic is pyairtable.<aggregatetype>.events.
     aggregatetype text NOT NULL CHECK (aggregatetype ~ '^[a-z][a-z0-9-]*$'),
@@ -25,17 +25,17 @@ CREATE TABLE IF NOT EXISTS outbox_events (
         ((hashtextextended(aggregatetype || '/' || aggregateid, 0) & 63)::smallint) STORED
 );
 
-CREATE INDEX IF NOT EXISTS outbox_events_by_shard ON outbox_events (shard, position);
+CREATE INDEX IF NOT EXISTS outbox_by_shard ON outbox (shard, position);
 
 -- A position is drawn under a lock on the aggregate that lasts until the transaction ends. Whoever writes the next event
 -- of that aggregate waits for it, whatever language it is written in: order of positions is order of commits.
-CREATE OR REPLACE FUNCTION outbox_events_take_position() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION outbox_take_position() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('outbox/' || NEW.aggregatetype || '/' || NEW.aggregateid, 0));
-    NEW.position := nextval('outbox_events_position');
+    NEW.position := nextval('outbox_position');
     RETURN NEW;
 END
 $$;
 
-CREATE OR REPLACE TRIGGER outbox_events_take_position BEFORE INSERT ON outbox_events
-    FOR EACH ROW EXECUTE FUNCTION outbox_events_take_position();
+CREATE OR REPLACE TRIGGER outbox_take_position BEFORE INSERT ON outbox
+    FOR EACH ROW EXECUTE FUNCTION outbox_take_position();
