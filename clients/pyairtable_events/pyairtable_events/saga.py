@@ -1,7 +1,7 @@
 """Sagas as data: what they consist of, how far one is, and what comes next. Nothing here touches a clock or a wire.
 
-A saga's log is its truth. ``advance`` folds an entry of it into the state, ``decide`` says which entries come next. Both
-are deterministic, so whoever reads the same log decides the same.
+A saga's log is its truth. ``advance`` folds an entry of it into the state, ``decide`` says which come next. Both are
+deterministic, so whoever reads the same log decides the same.
 """
 
 from collections.abc import Callable, Mapping, Sequence

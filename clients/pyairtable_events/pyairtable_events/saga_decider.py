@@ -176,8 +176,9 @@ class SagaDecider:
         for owned in self._owned.values():
             while owned.timers and owned.timers[0][0] <= now:
                 owned.dirty.add(heapq.heappop(owned.timers)[1])
-            for key, (at, _) in list(owned.ended.items()):
-                if not owned.recovered or now - at <= self._remember:
+            while owned.recovered and owned.ended:
+                key = next(iter(owned.ended))
+                if now - owned.ended[key][0] <= self._remember:
                     break
                 del owned.ended[key]
 

@@ -41,7 +41,7 @@ class SagaIntake:
         self._gone: set[Partition] = set()
 
     def run(self, stop: threading.Event) -> None:
-        """Read until asked to stop. Raises BusFailed or Fenced; the next run begins where the last transaction ended."""
+        """Read until asked to stop. Raises BusFailed or Fenced; the next run begins at the last commit."""
         producer = self._bus.log.transactional_producer(f"{self.group}-{self._instance}")
         consumer = self._bus.log.consumer(self.group, self._instance)
         self._offsets = {}
