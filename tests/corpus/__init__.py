@@ -1,0 +1,1 @@
+"""Schemas and their successors, to be judged offline and by a real registry."""
