@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -61,10 +62,12 @@ class InterruptibleCommand(PulumiCommand):
         if "--non-interactive" not in args:
             args = ["--non-interactive", *args]
         with (
+            # The Kubernetes plugin leaves a copy of the kubeconfig, credential and all, among the temporary files.
+            tempfile.TemporaryDirectory(prefix="kafka-platform-", ignore_cleanup_errors=True) as temporary,
             subprocess.Popen(
                 [self.command, *args],
                 cwd=cwd,
-                env=engine_process_environment(os.environ, additional_env),
+                env={**engine_process_environment(os.environ, additional_env), "TMPDIR": temporary},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

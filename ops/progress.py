@@ -66,7 +66,9 @@ class EngineProgress:
             step = event.resource_pre_event.metadata
             self.known.add(step.urn)
             self.steps.append(step)
-            if step.op.value != "same":
+            # A component is done when its children are: naming it would hide which of them is waited for.
+            state = step.new or step.old
+            if step.op.value != "same" and (state is None or state.custom):
                 self.waiting[step.urn] = Waiting(step.op.value, now)
         elif event.res_outputs_event:
             self._finish(event.res_outputs_event.metadata.urn)

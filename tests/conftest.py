@@ -4,6 +4,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says nothing on a machine that does other work besides.
+settings.register_profile("project", deadline=None)
+settings.load_profile("project")
 
 STOOD_IN = (
     ("image apache/kafka", "the lab's own image of the same version, from Maven and Debian packages"),

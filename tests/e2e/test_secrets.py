@@ -1,5 +1,6 @@
 """Canaries: the stack's real secrets are looked for wherever they must not be."""
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.harness import ROOT, Platform
+from tests.e2e.harness import ROOT, Platform, ops
 
 pytestmark = pytest.mark.e2e
 
@@ -30,8 +31,6 @@ def canaries(platform: Platform) -> list[str]:
         if client.get("private_key_pem"):
             found.append(client["private_key_pem"].splitlines()[1])
     nodes = json.loads(platform.kubectl("get", "secrets", "-n", "kafka", "-o", "json"))["items"]
-    import base64
-
     for secret in nodes:
         for value in secret.get("data", {}).values():
             lines = base64.b64decode(value).decode(errors="replace").splitlines()
@@ -69,6 +68,11 @@ def test_log_and_event_files_have_none(canaries: list[str]) -> None:
             assert leaks(file.read_text(errors="replace"), canaries) == 0, file.name
     for file in (ROOT / ".state" / "pulumi").rglob("*.json*"):
         assert leaks(file.read_text(errors="replace"), canaries) == 0, file.name
+
+
+def test_an_update_leaves_no_temporary_file(tmp_path: Path) -> None:
+    ops("up", "--stack", "dev", environment={"TMPDIR": str(tmp_path)})
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_broker_logs_have_none(platform: Platform, canaries: list[str]) -> None:

@@ -24,6 +24,7 @@ class Traffic:
         self.sent = 0
         self.acked = 0
         self.seen: Counter[bytes] = Counter()
+        self.group = f"analytics-service-{self.mark.decode()}"
         self._reader = platform.librdkafka("analytics-service")
         self._writer = platform.librdkafka("auth-service")
         self._stop_producing = threading.Event()
@@ -84,7 +85,7 @@ class Traffic:
         consumer = Consumer(
             {
                 **self._reader,
-                "group.id": f"analytics-service-{self.mark.decode()}",
+                "group.id": self.group,
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": "true",
             }

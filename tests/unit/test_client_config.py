@@ -50,6 +50,8 @@ def test_librdkafka() -> None:
         "sasl.password": "pass-word_1",
         "ssl.ca.location": "/out/ca.pem",
         "ssl.endpoint.identification.algorithm": "https",
+        "socket.timeout.ms": "20000",
+        "socket.keepalive.enable": "true",
     }
     assert parsed(files["librdkafka-mtls.conf"]) == {
         "bootstrap.servers": "h0:9093",
@@ -58,6 +60,8 @@ def test_librdkafka() -> None:
         "ssl.certificate.location": "/out/tls.crt",
         "ssl.key.location": "/out/tls.key",
         "ssl.endpoint.identification.algorithm": "https",
+        "socket.timeout.ms": "20000",
+        "socket.keepalive.enable": "true",
     }
 
 

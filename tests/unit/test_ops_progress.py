@@ -45,6 +45,15 @@ def test_the_longest_wait_is_told() -> None:
     assert progress.line(7.0) == "0 of 2 resources, waiting 6 s for first"
 
 
+def test_a_component_is_not_waited_for_but_its_children_are() -> None:
+    progress = EngineProgress()
+    component = step("create", "a::b::t::whole", new={"urn": "a::b::t::whole", "type": "t"})
+    child = step("create", "a::b::t::part", new={"urn": "a::b::t::part", "type": "t", "custom": True})
+    progress.handle(event(resourcePreEvent={"metadata": component}), 1.0)
+    progress.handle(event(resourcePreEvent={"metadata": child}), 5.0)
+    assert progress.line(7.0) == "0 of 2 resources, waiting 2 s for part"
+
+
 def test_what_stays_the_same_is_not_waited_for() -> None:
     progress = EngineProgress()
     progress.handle(event(resourcePreEvent={"metadata": step("same")}), 1.0)
