@@ -74,6 +74,7 @@ class RegistrySettings:
     """How the schema registry is reached."""
 
     url: str
+    """https://host:port, or several of the same registry with commas, each tried in turn."""
     username: str = ""
     password: str = field(default="", repr=False)
     ssl_ca: str = ""
@@ -191,8 +192,9 @@ class _Reader:
         )
 
     def _registry(self, plaintext: bool) -> RegistrySettings:
-        url = self._required("SCHEMA_REGISTRY_URL", "events are Avro, whose schemas the registry has")
-        if url:
+        text = self._required("SCHEMA_REGISTRY_URL", "events are Avro, whose schemas the registry has")
+        urls = [url.strip().rstrip("/") for url in text.split(",")] if text else []
+        for url in urls:
             self._check_url(url, plaintext)
         username, password = (self._values.get(f"SCHEMA_REGISTRY_{part}", "") for part in ("USERNAME", "PASSWORD"))
         if bool(username) != bool(password):
@@ -202,7 +204,7 @@ class _Reader:
             self._problem("SCHEMA_REGISTRY_USERNAME", "HTTP basic authentication allows no colon", "correct the name")
         self._one_ca("SCHEMA_REGISTRY_SSL_CA")
         return RegistrySettings(
-            url=url.rstrip("/"),
+            url=",".join(urls),
             username=username,
             password=password,
             ssl_ca=self._values.get("SCHEMA_REGISTRY_SSL_CA", ""),
@@ -216,10 +218,11 @@ class _Reader:
         except ValueError:
             host = None
         name = "SCHEMA_REGISTRY_URL"
-        if host is None or parts.scheme not in ("http", "https"):
-            self._problem(name, "it must be an address like https://host:8081", "correct it")
-        elif parts.username is not None or parts.password is not None:
+        if "@" in url:
+            # Not shown, as it may hold a password.
             self._problem(name, "credentials don't belong in an address", "use SCHEMA_REGISTRY_USERNAME, …_PASSWORD")
+        elif host is None or parts.scheme not in ("http", "https"):
+            self._problem(name, f"{url!r} is no address like https://host:8081", "correct it")
         elif parts.scheme == "http" and not plaintext:
             remedy = "use https, or set EVENT_BUS_ALLOW_PLAINTEXT=true"
             self._problem(name, "http sends everything in the clear", remedy)
