@@ -66,21 +66,28 @@ def recorded(value: bytes | None, key: bytes | None = b"k", topic: str = WORKFLO
 
 
 STEPS = ("reserve", "validate", "generate", "write", "notify")
-ANSWERS = {
-    "done": frozenset({STEP_COMPLETED}),
-    "failed": frozenset({STEP_FAILED}),
-    "undone": frozenset({STEP_COMPLETED}),
-    "undo_failed": frozenset({STEP_FAILED}),
-}
 
 
 def five_steps(timeout: timedelta = timedelta(seconds=30), retry_delay: timedelta = timedelta(0)) -> SagaDefinition:
     """The saga that every recovery test runs."""
     return SagaDefinition(
         type="run-workflow",
-        steps=tuple(Step(name=name, timeout=timeout, retry_delay=retry_delay, **ANSWERS) for name in STEPS),
+        steps=tuple(_step(name, timeout, retry_delay) for name in STEPS),
         triggers=frozenset({RUN_STARTED}),
         input=lambda event: {"run_id": str(event.payload["run_id"]), "inputs": dict(event.payload["inputs"])},
+    )
+
+
+def _step(name: str, timeout: timedelta, retry_delay: timedelta) -> Step:
+    done, failed = frozenset({STEP_COMPLETED}), frozenset({STEP_FAILED})
+    return Step(
+        name=name,
+        done=done,
+        failed=failed,
+        undone=done,
+        undo_failed=failed,
+        timeout=timeout,
+        retry_delay=retry_delay,
     )
 
 

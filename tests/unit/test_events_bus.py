@@ -63,7 +63,7 @@ def test_the_bus_that_the_environment_names() -> None:
 class HalfBroken(MemoryLog):
     """A log whose producers lose every second record."""
 
-    def producer(self, *, gapless: bool = False) -> MemoryProducer:
+    def producer(self, *, gapless: bool = False) -> MemoryProducer:  # noqa: ARG002 as in memory.py
         log = self
 
         class Losing(MemoryProducer):
@@ -137,7 +137,9 @@ def test_a_transaction_is_seen_when_it_is_committed() -> None:
     producer.begin()
     producer.send(out("a"))
     log.producer().send(out("b"))
-    assert drain(reader) == [], "what stands behind an open transaction waits for it, as Kafka's last stable offset does"
+    assert drain(reader) == [], (
+        "what stands behind an open transaction waits for it, as Kafka's last stable offset does"
+    )
     producer.commit()
     assert drain(reader) == [b"a", b"b"]
 

@@ -172,10 +172,7 @@ def test_other_programs_variables_are_left_alone(name: str) -> None:
         ),
         (
             {"KAFKA_SASL_MECHANISM": "PLAIN"},
-            [
-                "KAFKA_SASL_MECHANISM: 'PLAIN' is refused: allowed are SCRAM-SHA-512, SCRAM-SHA-256; "
-                "choose one of them"
-            ],
+            ["KAFKA_SASL_MECHANISM: 'PLAIN' is refused: allowed are SCRAM-SHA-512, SCRAM-SHA-256; choose one of them"],
         ),
         ({"KAFKA_PASSWORD": None}, ["KAFKA_PASSWORD: it is missing; SASL_SSL needs it"]),
         (
@@ -217,10 +214,7 @@ def test_other_programs_variables_are_left_alone(name: str) -> None:
         ),
         (
             {"SCHEMA_REGISTRY_URL": "u:p@registry"},
-            [
-                "SCHEMA_REGISTRY_URL: credentials don't belong in an address; "
-                "use SCHEMA_REGISTRY_USERNAME, …_PASSWORD"
-            ],
+            ["SCHEMA_REGISTRY_URL: credentials don't belong in an address; use SCHEMA_REGISTRY_USERNAME, …_PASSWORD"],
         ),
         (
             {"SCHEMA_REGISTRY_PASSWORD": None},

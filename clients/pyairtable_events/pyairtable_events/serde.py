@@ -211,7 +211,9 @@ class Serde:
                 return None
             raise RegistryUnavailable(f"the schema registry refuses: {error}") from None
         except httpx2.TransportError as error:
-            raise RegistryUnavailable(f"the schema registry doesn't answer: {str(error) or type(error).__name__}") from None
+            raise RegistryUnavailable(
+                f"the schema registry doesn't answer: {str(error) or type(error).__name__}"
+            ) from None
 
 
 class _Texts(AbstractSchemaRepository):
