@@ -77,6 +77,7 @@ class EventBus:
             producer, self._producer = self._producer, None
         if producer is not None:
             producer.close()
+        self.serde.close()
 
 
 class AsyncEventBus:

@@ -75,6 +75,10 @@ class Serde:
         self._codecs: dict[int, _Codec] = {}
         self._writers: dict[str, _Writer] = {}
 
+    def close(self) -> None:
+        """Drop the registry's connections; nothing new can be looked up afterwards."""
+        self._registry.close()
+
     def prepared(self, topic: str) -> bool:
         """Whether ``encode`` for the topic needs no request now."""
         known = self._writers.get(topic)
