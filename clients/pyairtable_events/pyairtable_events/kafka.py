@@ -121,6 +121,7 @@ class KafkaProducer:
 
     def __init__(self, client: Mapping[str, Any], *, gapless: bool) -> None:
         self._trouble = _Trouble()
+        self._gapless, self._refused = gapless, False
         self._producer = confluent_kafka.Producer(
             {
                 **client,
@@ -144,10 +145,15 @@ class KafkaProducer:
         if self._closed.is_set():
             future.set_exception(PublishFailed("the producer is closed"))
             return future
+        if self._refused:
+            # librdkafka's guarantee begins in its queue; what never got there would be a gap all the same.
+            future.set_exception(PublishFailed(f"{record.topic}: an earlier record was refused"))
+            return future
         deadline = time.monotonic() + DELIVERY_TIMEOUT
         while True:
             try:
                 _produce(self._producer, record, future, self._trouble)
+                self._refused = self._gapless and future.done() and future.exception() is not None
                 return future
             except BufferError:
                 if time.monotonic() > deadline:
