@@ -5,6 +5,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,12 +28,20 @@ def binaries() -> Path:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
-    """Run a server and give its connection string; everything it writes is in ``folder``."""
-    home, data = binaries(), folder / "data"
-    account = pwd.getpwnam(USER)
-    folder.mkdir(parents=True, exist_ok=True)
+def running() -> Iterator[str]:
+    """Run a server and give its connection string; it leaves nothing behind."""
+    home, account = binaries(), pwd.getpwnam(USER)
+    # Not pytest's own folder: that one is closed to everybody but the user of the tests.
+    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     os.chown(folder, account.pw_uid, account.pw_gid)
+    try:
+        yield from _running(home, folder, account)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _running(home: Path, folder: Path, account: pwd.struct_passwd) -> Iterator[str]:
+    data = folder / "data"
     run = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": [], "cwd": folder}
     subprocess.run(
         [home / "initdb", "--pgdata", data, "--auth=trust", "--username=test", "--no-sync", "--encoding=UTF8"],

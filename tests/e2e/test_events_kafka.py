@@ -72,11 +72,8 @@ class Stack:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = Path(tmp_path_factory.mktemp("stack"))
-    for parent in (folder, *folder.parents):
-        if parent.is_relative_to("/tmp") and parent != Path("/tmp"):
-            parent.chmod(parent.stat().st_mode | 0o011)
     with ExitStack() as running:
-        dsn = running.enter_context(postgres.running(folder / "postgres"))
+        dsn = running.enter_context(postgres.running())
         address = running.enter_context(broker.running(folder))
         schemas = running.enter_context(registry.running(folder))
         for subject in subjects():
