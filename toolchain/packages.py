@@ -54,6 +54,7 @@ INSTALLED: Final = (
     Installed(names=("debootstrap",), groups=("lab",), probes=("debootstrap",)),
     Installed(names=("libseccomp2",), groups=("lab",), probes=("/usr/lib/*/libseccomp.so.2", "/lib/*/libseccomp.so.2")),
     Installed(names=("kcat", "kafkacat"), groups=("tests",), probes=("kcat",)),
+    Installed(names=("postgresql",), groups=("tests",), probes=("/usr/lib/postgresql/*/bin/postgres",)),
     Installed(
         names=("openjdk-17-jdk-headless", "openjdk-21-jdk-headless"), groups=("tests",), probes=("java", "javac")
     ),

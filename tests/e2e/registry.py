@@ -25,6 +25,8 @@ class Registry:
     """The registry's API; one connection, one caller at a time."""
 
     def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}/apis/ccompat/v7"
+        """Address of the Confluent API."""
         self._connection = HTTPConnection("127.0.0.1", port, timeout=60)
 
     def close(self) -> None:

@@ -1,0 +1,1 @@
+"""Services that show how the platform is used."""

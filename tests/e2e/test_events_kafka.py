@@ -1,0 +1,262 @@
+"""pyairtable_events on a real broker, registry and PostgreSQL, with its processes killed. Needs java, and no lab."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from contracts.repository import subjects
+from pyairtable_events.bus import EventBus, event_bus
+from pyairtable_events.consumer import EventConsumer
+from pyairtable_events.envelope import Event
+from pyairtable_events.errors import Fenced
+from pyairtable_events.idempotent import Idempotent
+from pyairtable_events.migrate import migrate
+from pyairtable_events.outbox import OutboxWriter
+from pyairtable_events.record import Outgoing, Record
+from pyairtable_events.redrive import dead_letters, read_to_end, redrive
+from pyairtable_events.retry import RetryPolicy
+from pyairtable_events.settings import from_environment
+from tests.e2e import broker, postgres, registry
+from tests.e2e.harness import ROOT, wait_for
+from tests.events import (
+    DEAD_LETTERS,
+    WORKFLOWS,
+    completed,
+)
+
+pytestmark = pytest.mark.broker
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A broker, a registry that has the committed schemas, and a database."""
+
+    environment: dict[str, str]
+    dsn: str
+
+    def bus(self, service: str = "workflow-engine") -> EventBus:
+        return event_bus(from_environment({**self.environment, "EVENT_BUS_SERVICE": service}))
+
+    def connect(self) -> "psycopg.Connection[Any]":
+        return psycopg.connect(self.dsn, autocommit=True)
+
+    def process(self, *command: str, service: str) -> "subprocess.Popen[bytes]":
+        """Start python with the bus and the database in its environment."""
+        database = {f"PG{name.upper()}": value for name, value in (part.split("=") for part in self.dsn.split())}
+        names = {"PGDBNAME": "PGDATABASE", "PGCONNECT_TIMEOUT": "PGCONNECT_TIMEOUT"}
+        own = {names.get(name, name): value for name, value in database.items()}
+        path = os.pathsep.join([str(ROOT / "clients/pyairtable_events"), str(ROOT)])
+        return subprocess.Popen(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env={**os.environ, **self.environment, **own, "EVENT_BUS_SERVICE": service, "PYTHONPATH": path},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = Path(tmp_path_factory.mktemp("stack"))
+    with ExitStack() as running:
+        dsn = running.enter_context(postgres.running())
+        address = running.enter_context(broker.running(folder))
+        schemas = running.enter_context(registry.running(folder))
+        for subject in subjects():
+            assert schemas.register(subject) == 200, subject.name
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            migrate(connection)
+            connection.execute("CREATE TABLE effects (what text NOT NULL, told timestamptz DEFAULT clock_timestamp())")
+        environment = {
+            "EVENT_BUS_TYPE": "kafka",
+            "EVENT_BUS_ALLOW_PLAINTEXT": "true",
+            "KAFKA_BROKERS": address,
+            "KAFKA_SECURITY_PROTOCOL": "PLAINTEXT",
+            "SCHEMA_REGISTRY_URL": schemas.url,
+        }
+        yield Stack(environment, dsn)
+
+
+@pytest.fixture(autouse=True)
+def no_effects(stack: Stack) -> None:
+    with stack.connect() as connection:
+        connection.execute("TRUNCATE effects, outbox, processed_events, saga_steps")
+
+
+def ended(process: "subprocess.Popen[bytes]", code: int, timeout: float = 60) -> None:
+    _, told = process.communicate(timeout=timeout)
+    assert process.returncode == code, told.decode()[-3000:]
+
+
+def effects(stack: Stack) -> Counter[str]:
+    with stack.connect() as connection:
+        return Counter(row[0] for row in connection.execute("SELECT what FROM effects"))
+
+
+@contextmanager
+def running(*loops: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Run loops in threads; what they raise fails the test."""
+    stop = threading.Event()
+    raised: list[BaseException] = []
+
+    def run(loop: Callable[[threading.Event], None]) -> None:
+        try:
+            loop(stop)
+        except Exception as error:  # noqa: BLE001 raised below
+            raised.append(error)
+
+    threads = [threading.Thread(target=run, args=(loop,)) for loop in loops]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert raised == []
+
+
+def test_the_outbox_through_killed_publishers(stack: Stack) -> None:
+    """300 events of ten aggregates, half as many rolled back, publishers killed five times among them."""
+    bus, mark = stack.bus(), uuid4().hex
+    writer = OutboxWriter(bus.serde)
+    keys = [f"{mark}-{number}" for number in range(10)]
+    kills = 0
+    process = stack.process("-m", "pyairtable_events", "publish", service="workflow-engine")
+    with stack.connect() as connection:
+        for number in range(300):
+            with connection.transaction():
+                writer.write(connection, WORKFLOWS, completed(number, keys[number % 10]))
+            if number % 2:
+                with pytest.raises(ZeroDivisionError), connection.transaction():
+                    writer.write(connection, WORKFLOWS, completed(-number, keys[number % 10]))
+                    raise ZeroDivisionError
+            if number % 60 == 29:
+                before = written(bus, mark)
+                wait_for("a published event", lambda before=before: len(written(bus, mark)) > len(before))  # type: ignore[misc]
+                process.send_signal(signal.SIGKILL)
+                ended(process, -signal.SIGKILL)
+                kills += 1
+                process = stack.process("-m", "pyairtable_events", "publish", service="workflow-engine")
+        wait_for("an empty outbox", lambda: connection.execute("SELECT count(*) FROM outbox").fetchone() == (0,))
+    process.send_signal(signal.SIGTERM)
+    ended(process, 0)
+    assert kills == 5
+    found = written(bus, mark)
+    first = list({event.id: event for event in found}.values())
+    for index, key in enumerate(keys):
+        numbers = [event.payload["duration_ms"] for event in first if event.key == key]
+        assert numbers == list(range(index, 300, 10)), "order of an aggregate's first arrivals"
+
+    def effect(connection: "psycopg.Connection[Any]", event: Event) -> None:
+        if event.key in keys:
+            connection.execute("INSERT INTO effects (what) VALUES (%s)", (str(event.payload["duration_ms"]),))
+
+    handler = Idempotent(stack.connect, mark, effect)
+    with running(EventConsumer(bus, f"workflow-engine-{mark}", [WORKFLOWS], handler).run):
+        wait_for("all effects", lambda: len(effects(stack)) == 300)
+    assert effects(stack) == Counter(str(number) for number in range(300))
+    handler.close()
+    bus.close()
+
+
+def written(bus: EventBus, mark: str) -> list[Event]:
+    """Everything a topic has of these aggregates, duplicates included."""
+    records = read_to_end(bus, f"workflow-engine-{uuid4().hex}", WORKFLOWS)
+    return [bus.serde.decode(one) for one in records if (one.key or b"").startswith(mark.encode())]
+
+
+def test_a_gapless_producer_lets_nothing_through_after_a_refused_record(stack: Stack) -> None:
+    bus, mark = stack.bus(), uuid4().hex
+    producer = bus.log.producer(gapless=True)
+    values = [mark.encode()] * 20 + [os.urandom(1_200_000)] + [mark.encode()] * 20
+    futures = [producer.send(Outgoing(topic=DEAD_LETTERS, value=value, key=mark.encode())) for value in values]
+    failed = [future.exception(60) is not None for future in futures]
+    producer.close(0)
+    records = [one for one in read_to_end(bus, f"workflow-engine-{mark}", DEAD_LETTERS) if one.key == mark.encode()]
+    first = failed.index(True)
+    assert first <= 20
+    assert len(records) == failed.count(False) == first
+    bus.close()
+
+
+def test_a_poison_event_is_parked_with_its_headers_and_redriven(stack: Stack) -> None:
+    bus, mark = stack.bus(), uuid4().hex
+    broken, seen = [True], []
+    quick = RetryPolicy(attempts=3, first_delay=timedelta(milliseconds=10))
+
+    def handler(event: Event) -> None:
+        if event.key == mark:
+            if broken[0] and event.payload["duration_ms"] == 2:
+                raise KeyError("tenant")
+            seen.append(event.payload["duration_ms"])
+
+    group = f"workflow-engine-{mark}"
+    bus.publish(WORKFLOWS, completed(1, mark))
+    junk = bus.send(Outgoing(topic=WORKFLOWS, value=b"junk", key=mark.encode(), headers=(("a", b"b"),))).result()
+    bus.publish_all(WORKFLOWS, [completed(2, mark), completed(3, mark)])
+    with running(EventConsumer(bus, group, [WORKFLOWS], handler, retry=quick).run):
+        wait_for("the event behind the poison", lambda: seen == [1, 3])
+        wait_for("the dead letters", lambda: len(parked(bus, group)) == 2)
+        letters = {headers(one)["dlq.exception.class"]: headers(one) for one in parked(bus, group)}
+        assert letters["pyairtable_events.errors.MalformedRecord"] == {
+            "dlq.original.topic": WORKFLOWS,
+            "dlq.original.partition": str(junk.partition),
+            "dlq.original.offset": str(junk.offset),
+            "dlq.consumer.group": group,
+            "dlq.exception.class": "pyairtable_events.errors.MalformedRecord",
+            "dlq.exception.message": "the value begins with 6a756e6b, not with the frame of a schema's id",
+            "dlq.attempts": "1",
+        }
+        assert letters["KeyError"]["dlq.attempts"] == "3"
+        assert letters["KeyError"]["dlq.original.offset"] == str(junk.offset + 1)
+        broken[0] = False
+        mended = [one for one in dead_letters(bus) if one.consumer_group == group and one.exception == "KeyError"]
+        assert redrive(bus, mended, by="tester") == 1
+        wait_for("the redriven event", lambda: seen == [1, 3, 2])
+    assert [one.exception for one in dead_letters(bus) if one.consumer_group == group] == [
+        "pyairtable_events.errors.MalformedRecord"
+    ]
+    bus.close()
+
+
+def parked(bus: EventBus, group: str) -> list[Record]:
+    records = read_to_end(bus, f"workflow-engine-{uuid4().hex}", DEAD_LETTERS)
+    return [one for one in records if one.header("dlq.consumer.group") == group]
+
+
+def headers(record: Record) -> dict[str, str]:
+    return {name: (value or b"").decode() for name, value in record.headers if name.startswith("dlq.")}
+
+
+def test_a_taken_over_transactional_id_fences_its_producer(stack: Stack) -> None:
+    bus, mark = stack.bus(), uuid4().hex
+    old = bus.log.transactional_producer(f"workflow-engine-{mark}")
+    old.begin()
+    old.send(Outgoing(topic=DEAD_LETTERS, value=b"old", key=mark.encode()))
+    old.flush()
+    new = bus.log.transactional_producer(f"workflow-engine-{mark}")
+    with pytest.raises(Fenced):
+        old.commit()
+    new.begin()
+    new.send(Outgoing(topic=DEAD_LETTERS, value=b"new", key=mark.encode()))
+    new.commit()
+    new.close()
+    records = read_to_end(bus, f"workflow-engine-{mark}", DEAD_LETTERS)
+    assert [one.value for one in records if one.key == mark.encode()] == [b"new"]
+    bus.close()
