@@ -38,11 +38,13 @@ class Engine:
     """Environment of the engine on top of the process's own."""
 
     @classmethod
-    def of(cls, workspace: Workspace, programs: Mapping[str, str]) -> "Engine":
+    def of(
+        cls, workspace: Workspace, programs: Mapping[str, str], environment: Mapping[str, str] = os.environ
+    ) -> "Engine":
         """Build the engine from the toolchain's environment; raises Failure when there is no ``pulumi`` in it."""
-        settings = {**programs, **workspace.engine_settings(os.environ)}
-        settings["PULUMI_HOME"] = os.environ.get("PULUMI_HOME", programs.get("PULUMI_HOME", settings["PULUMI_HOME"]))
-        found = shutil.which("pulumi", path=settings.get("PATH", os.environ.get("PATH")))
+        settings = {**programs, **workspace.engine_settings(environment)}
+        settings["PULUMI_HOME"] = environment.get("PULUMI_HOME", programs.get("PULUMI_HOME", settings["PULUMI_HOME"]))
+        found = shutil.which("pulumi", path=settings.get("PATH", environment.get("PATH")))
         if found is None:
             raise Failure("there is no pulumi program", "make it with `make up` or `python -m toolchain ensure pulumi`")
         return cls(workspace=workspace, command=InterruptibleCommand(Path(found), settings), settings=settings)
@@ -147,9 +149,9 @@ class Engine:
                 if lock["hostname"] == socket.gethostname() and not Path(f"/proc/{lock['pid']}").exists():
                     file.unlink()
 
-    def up(self, stack: Stack, on_event: OnEvent) -> None:
+    def up(self, stack: Stack, on_event: OnEvent, *, parallel: int = PARALLEL) -> None:
         """Bring the stack up; raises CommandError when the engine fails, Interrupted when it was stopped."""
-        stack.up(parallel=PARALLEL, on_event=on_event, show_secrets=False, suppress_outputs=True, color="never")
+        stack.up(parallel=parallel, on_event=on_event, show_secrets=False, suppress_outputs=True, color="never")
 
     def preview(self, stack: Stack, on_event: OnEvent) -> None:
         """Ask the engine what ``up`` would do; raises CommandError, Interrupted."""
