@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,7 @@ from config.literals import PROJECT
 from ops.command import InterruptibleCommand, engine_process_environment
 from ops.failure import Failure
 from ops.stack_config import MASTER_SECRET_KEY, find, insert
-from ops.workspace import DEV, Workspace
+from ops.workspace import DEV, Workspace, write_private
 
 PARALLEL: Final = 64
 """Resource operations at a time: most of ours wait for a cluster, not for this machine."""
@@ -126,10 +126,38 @@ class Engine:
         if done.returncode != 0:
             raise Failure(f"the engine could not store the master secret: {last_error(done.stderr)}")
 
+    def export_state(self, *, show_secrets: bool = False) -> dict[str, Any]:
+        """Return the stack's state as the engine exports it, its secrets encrypted unless they are asked for."""
+        shown = ("--show-secrets",) if show_secrets else ()
+        return dict(json.loads(self.run("stack", "export", "--stack", self.workspace.stack, *shown)))
+
+    def import_state(self, exported: Mapping[str, Any]) -> None:
+        """Replace the stack's state by an edited export, secrets encrypted; the engine checks that it is sound."""
+        with tempfile.TemporaryDirectory(prefix="kafka-platform-") as folder:
+            file = Path(folder) / "state.json"
+            write_private(file, json.dumps(exported))
+            self.run("stack", "import", "--stack", self.workspace.stack, "--file", str(file))
+
     def deployment(self) -> dict[str, Any]:
-        """Return the stack's state with its secrets encrypted."""
-        exported = json.loads(self.run("stack", "export", "--stack", self.workspace.stack))
-        return dict(exported.get("deployment") or {})
+        """Return what of the state is about resources, its secrets encrypted."""
+        return dict(self.export_state().get("deployment") or {})
+
+    def refresh(self, urns: Sequence[str]) -> None:
+        """Ask the providers about some resources of the state; those that are gone leave it."""
+        targets = [argument for urn in urns for argument in ("--target", urn)]
+        self.run("refresh", "--yes", "--skip-preview", "--stack", self.workspace.stack, *targets)
+
+    def interrupted(self) -> bool:
+        """Whether the state has operations that were begun and not ended, which only a killed engine leaves.
+
+        A state on this machine is looked at where it is, because the engine takes a second to export it.
+        """
+        file = self.workspace.backend / ".pulumi" / "stacks" / PROJECT / f"{self.workspace.stack}.json"
+        if self.settings["PULUMI_BACKEND_URL"].startswith(f"file://{self.workspace.backend}"):
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                latest = json.loads(file.read_text())["checkpoint"]["latest"] or {}
+                return bool(latest.get("pending_operations"))
+        return bool(self.deployment().get("pending_operations"))
 
     def resource_count(self) -> int:
         """Return how many resources the state holds, the stack itself and providers apart."""
