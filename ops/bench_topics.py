@@ -141,7 +141,7 @@ def run(engine: Engine, outputs: Outputs, plan: Plan, reporter: Reporter) -> dic
     }
 
 
-def timed(act: Callable[[], None]) -> Run:
+def timed(act: Callable[[], object]) -> Run:
     """Measure what an action and the processes it starts take."""
     before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     act()
