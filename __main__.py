@@ -6,11 +6,13 @@ import pulumi_tls as tls
 
 from components.access import KafkaAccess, KafkaAccessArgs
 from components.kafka_cluster import KafkaCluster, KafkaClusterArgs
+from components.source_position import keep_innermost_frame
 from config.literals import ADMIN_USER
 from config.load import load_platform
 from config.target import TargetError, check_reachable, resolve_target
 from manifests.credential import derive_password
 
+keep_innermost_frame()
 platform, master_secret = load_platform()
 target = resolve_target(platform.kubernetes)
 try:

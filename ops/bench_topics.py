@@ -185,7 +185,9 @@ def _pulumi(folder: Path, parallel: int, reporter: Reporter) -> Callable[[], Non
     own = {name: value for name, value in os.environ.items() if name not in _OF_THE_STACK}
     workspace.make_passphrase(own)
     workspace.backend.mkdir(parents=True)
-    engine = Engine.of(workspace, engine_environment(), own)
+    # The program is elsewhere, what it takes from the platform's own is here.
+    programs = {**engine_environment(), "PYTHONPATH": str(_PROGRAM.parents[1])}
+    engine = Engine.of(workspace, programs, own)
     engine.run("stack", "init", _STACK)
     stack = Stack.select(_STACK, engine.automation())
 

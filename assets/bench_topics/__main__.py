@@ -6,6 +6,10 @@ from pathlib import Path
 import pulumi
 import pulumi_kafka as kafka
 
+from components.source_position import keep_innermost_frame
+
+keep_innermost_frame()
+
 access = json.loads(Path("access.json").read_text())
 provider = kafka.Provider(
     "kafka",
