@@ -121,12 +121,11 @@ def run(engine: Engine, outputs: Outputs, plan: Plan, reporter: Reporter) -> dic
                     try:
                         with _folder(side, access(outputs), wanted) as folder:
                             act = (
-                                _pulumi(folder, parallel, reporter)
+                                _pulumi(folder, parallel, reporter, title)
                                 if side == "pulumi"
-                                else _terraform(folder, parallel)
+                                else _terraform(folder, parallel, reporter, title)
                             )
-                            with reporter.live(title):
-                                one = timed(act)
+                            one = timed(act)
                         _check(admin, wanted, outputs.bootstrap_servers)
                     finally:
                         _remove_topics(admin, outputs.bootstrap_servers)
@@ -177,7 +176,7 @@ def _folder(side: str, secrets: Mapping[str, Any], wanted: Sequence[Mapping[str,
         yield folder
 
 
-def _pulumi(folder: Path, parallel: int, reporter: Reporter) -> Callable[[], None]:
+def _pulumi(folder: Path, parallel: int, reporter: Reporter, title: str) -> Callable[[], None]:
     """Prepare a stack, which takes no part in the time, and return its update."""
     runtime = {"name": "python", "options": {"toolchain": "pip", "virtualenv": sys.prefix}}
     (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "bench-topics", "runtime": runtime}))
@@ -192,7 +191,7 @@ def _pulumi(folder: Path, parallel: int, reporter: Reporter) -> Callable[[], Non
     stack = Stack.select(_STACK, engine.automation())
 
     def act() -> None:
-        with shown(reporter, "pulumi up") as (progress, on_event):
+        with shown(reporter, title) as (progress, on_event):
             try:
                 engine.up(stack, on_event, parallel=parallel)
             except CommandError as error:
@@ -205,9 +204,14 @@ _OF_THE_STACK: Final = ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUM
 """Variables of the stack that is up; the bench's has its own."""
 
 
-def _terraform(folder: Path, parallel: int) -> Callable[[], None]:
+def _terraform(folder: Path, parallel: int, reporter: Reporter, title: str) -> Callable[[], None]:
     command, provider = program("terraform"), program("terraform-provider-kafka")
-    return lambda: terraform.apply(command, provider.parent, folder, parallel)
+
+    def act() -> None:
+        with reporter.live(title):
+            terraform.apply(command, provider.parent, folder, parallel)
+
+    return act
 
 
 def _ensure_terraform(reporter: Reporter) -> None:
