@@ -23,10 +23,11 @@ PROTOCOL_VERSION: Final = "3.9.0"
 REQUEST_TIMEOUT: Final = 60
 """Seconds a request of the provider may take."""
 
-_PROVIDER_MECHANISM: Final = {
+PROVIDER_MECHANISM: Final = {
     ScramMechanism.SCRAM_SHA_256: "scram-sha256",
     ScramMechanism.SCRAM_SHA_512: "scram-sha512",
 }
+"""The provider's names of the mechanisms."""
 _DEPRECATED: Final = {
     "ca_cert_file": "KAFKA_CA_CERT",
     "client_cert_file": "KAFKA_CLIENT_CERT",
@@ -142,7 +143,7 @@ class KafkaAccess(pulumi.ComponentResource):
             bootstrap_servers=gate.bootstrap_servers,
             ca_cert=args.ca_pem,
             kafka_version=PROTOCOL_VERSION,
-            sasl_mechanism=_PROVIDER_MECHANISM[args.defaults.scram_mechanism],
+            sasl_mechanism=PROVIDER_MECHANISM[args.defaults.scram_mechanism],
             sasl_username=ADMIN_USER,
             sasl_password=admin_password,
             skip_tls_verify=False,

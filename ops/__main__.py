@@ -1,6 +1,7 @@
 """``python -m ops``: the operator's command line. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -38,9 +39,25 @@ def parser() -> argparse.ArgumentParser:
     client = add("client", "write a service's client configuration", _client)
     client.add_argument("service", metavar="SERVICE")
     client.add_argument("--out", required=True, type=Path, metavar="DIR", help="directory to write to")
-    bench = add("bench", "throughput and latency of the running stack", _bench)
-    bench.add_argument("--quick", action="store_true", help="one short run of each scenario")
+    bench = add("bench", "throughput and latency of the running stack, or how fast many topics are made", _bench)
+    bench.add_argument("what", nargs="?", choices=("load", "topics"), default="load", help="load unless said otherwise")
+    bench.add_argument("--quick", action="store_true", help="one run of each scenario, a short one if it is load")
+    load = bench.add_argument_group("load")
+    load.add_argument("--compare", action="store_true", help="beside bare brokers, in plaintext and with TLS")
+    topics = bench.add_argument_group("topics: `pulumi up` beside `terraform apply`")
+    topics.add_argument(
+        "--topics", type=_positive, default=250, metavar="N", help="how many, 250 unless said otherwise"
+    )
+    topics.add_argument(
+        "--parallel", type=_positive, nargs="+", default=[16, 64], metavar="N", help="operations at a time, 16 and 64"
+    )
     return top
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -182,16 +199,42 @@ def _client(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
+    if options.what == "topics":
+        return _bench_topics(options)
     from ops import bench
     from ops.engine import open_engine
     from ops.outputs import read_outputs
     from ops.progress import Reporter
 
-    document = bench.run(read_outputs(open_engine(_workspace(options))), Reporter(), quick=options.quick)
+    workspace, reporter = _workspace(options), Reporter()
+    outputs = read_outputs(open_engine(workspace))
+    with contextlib.ExitStack() as running:
+        clusters = [bench.platform(outputs)]
+        if options.compare:
+            from ops.bench_comparison import compared
+
+            clusters = running.enter_context(compared(workspace, outputs, reporter))
+        document = bench.run(clusters, reporter, replicas=bench.replicas(outputs), quick=options.quick)
     if options.json:
         _print(document)
     else:
         bench.show(document, _console())
+    return 0
+
+
+def _bench_topics(options: argparse.Namespace) -> int:
+    from ops import bench_topics
+    from ops.engine import open_engine
+    from ops.outputs import read_outputs
+    from ops.progress import Reporter
+
+    engine = open_engine(_workspace(options))
+    plan = bench_topics.Plan(topics=options.topics, parallel=tuple(options.parallel), runs=1 if options.quick else 3)
+    document = bench_topics.run(engine, read_outputs(engine), plan, Reporter())
+    if options.json:
+        _print(document)
+    else:
+        bench_topics.show(document, _console())
     return 0
 
 

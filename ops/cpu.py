@@ -1,6 +1,7 @@
 """Where processor time goes: the machine's processes by what they are."""
 
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,17 +18,20 @@ _KUBERNETES: Final = frozenset(
 )
 
 
-def kind_of(arguments: list[str], ours: bool) -> str:
-    """Tell what a process is by its command line; ``ours``: it is this one, or one of its children."""
+def kind_of(arguments: list[str], ours: bool, marker: str = "") -> str:
+    """Tell what a process is by its command line; ``ours``: it is this one, or one of its children.
+
+    Brokers without ``marker`` in their command line are those of another cluster, and so the rest.
+    """
     if "kafka.Kafka" in arguments:
-        return "brokers"
+        return "brokers" if any(marker in argument for argument in arguments) else "rest"
     if ours:
         return "load"
     return "kubernetes" if arguments and Path(arguments[0]).name in _KUBERNETES else "rest"
 
 
-def sample() -> dict[int, tuple[str, int]]:
-    """Return kind and clock ticks, of user and system together, of every process."""
+def sample(marker: str = "") -> dict[int, tuple[str, int]]:
+    """Return kind and clock ticks, of user and system together, of every process; ``marker`` as in ``kind_of``."""
     family = {os.getpid()}
     found: dict[int, tuple[str, int]] = {}
     for folder in sorted((path for path in Path("/proc").iterdir() if path.name.isdigit()), key=lambda p: int(p.name)):
@@ -41,7 +45,7 @@ def sample() -> dict[int, tuple[str, int]]:
             family.add(pid)
         # Children that have ended count for the parent that waited for them.
         ticks = sum(map(int, fields[11:15])) if pid == os.getpid() else int(fields[11]) + int(fields[12])
-        found[pid] = (kind_of(arguments, pid in family), ticks)
+        found[pid] = (kind_of(arguments, pid in family, marker), ticks)
     return found
 
 
@@ -54,10 +58,8 @@ def split(before: dict[int, tuple[str, int]], after: dict[int, tuple[str, int]],
 
 
 @contextmanager
-def measured(into: dict[str, float]) -> Iterator[None]:
-    """Fill in the split of a block's time."""
-    import time
-
-    before, begin = sample(), time.monotonic()
+def measured(into: dict[str, float], marker: str = "") -> Iterator[None]:
+    """Fill in the split of a block's time; ``marker`` as in ``kind_of``."""
+    before, begin = sample(marker), time.monotonic()
     yield
-    into.update(split(before, sample(), time.monotonic() - begin))
+    into.update(split(before, sample(marker), time.monotonic() - begin))

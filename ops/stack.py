@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,7 @@ from config.literals import PROJECT
 from ops.command import InterruptibleCommand, engine_process_environment
 from ops.failure import Failure
 from ops.stack_config import MASTER_SECRET_KEY, find, insert
-from ops.workspace import DEV, Workspace
+from ops.workspace import DEV, Workspace, write_private
 
 PARALLEL: Final = 64
 """Resource operations at a time: most of ours wait for a cluster, not for this machine."""
@@ -38,11 +38,13 @@ class Engine:
     """Environment of the engine on top of the process's own."""
 
     @classmethod
-    def of(cls, workspace: Workspace, programs: Mapping[str, str]) -> "Engine":
+    def of(
+        cls, workspace: Workspace, programs: Mapping[str, str], environment: Mapping[str, str] = os.environ
+    ) -> "Engine":
         """Build the engine from the toolchain's environment; raises Failure when there is no ``pulumi`` in it."""
-        settings = {**programs, **workspace.engine_settings(os.environ)}
-        settings["PULUMI_HOME"] = os.environ.get("PULUMI_HOME", programs.get("PULUMI_HOME", settings["PULUMI_HOME"]))
-        found = shutil.which("pulumi", path=settings.get("PATH", os.environ.get("PATH")))
+        settings = {**programs, **workspace.engine_settings(environment)}
+        settings["PULUMI_HOME"] = environment.get("PULUMI_HOME", programs.get("PULUMI_HOME", settings["PULUMI_HOME"]))
+        found = shutil.which("pulumi", path=settings.get("PATH", environment.get("PATH")))
         if found is None:
             raise Failure("there is no pulumi program", "make it with `make up` or `python -m toolchain ensure pulumi`")
         return cls(workspace=workspace, command=InterruptibleCommand(Path(found), settings), settings=settings)
@@ -124,10 +126,38 @@ class Engine:
         if done.returncode != 0:
             raise Failure(f"the engine could not store the master secret: {last_error(done.stderr)}")
 
+    def export_state(self, *, show_secrets: bool = False) -> dict[str, Any]:
+        """Return the stack's state as the engine exports it, its secrets encrypted unless they are asked for."""
+        shown = ("--show-secrets",) if show_secrets else ()
+        return dict(json.loads(self.run("stack", "export", "--stack", self.workspace.stack, *shown)))
+
+    def import_state(self, exported: Mapping[str, Any]) -> None:
+        """Replace the stack's state by an edited export, secrets encrypted; the engine checks that it is sound."""
+        with tempfile.TemporaryDirectory(prefix="kafka-platform-") as folder:
+            file = Path(folder) / "state.json"
+            write_private(file, json.dumps(exported))
+            self.run("stack", "import", "--stack", self.workspace.stack, "--file", str(file))
+
     def deployment(self) -> dict[str, Any]:
-        """Return the stack's state with its secrets encrypted."""
-        exported = json.loads(self.run("stack", "export", "--stack", self.workspace.stack))
-        return dict(exported.get("deployment") or {})
+        """Return what of the state is about resources, its secrets encrypted."""
+        return dict(self.export_state().get("deployment") or {})
+
+    def refresh(self, urns: Sequence[str]) -> None:
+        """Ask the providers about some resources of the state; those that are gone leave it."""
+        targets = [argument for urn in urns for argument in ("--target", urn)]
+        self.run("refresh", "--yes", "--skip-preview", "--stack", self.workspace.stack, *targets)
+
+    def interrupted(self) -> bool:
+        """Whether the state has operations that were begun and not ended, which only a killed engine leaves.
+
+        A state on this machine is looked at where it is, because the engine takes a second to export it.
+        """
+        file = self.workspace.backend / ".pulumi" / "stacks" / PROJECT / f"{self.workspace.stack}.json"
+        if self.settings["PULUMI_BACKEND_URL"].startswith(f"file://{self.workspace.backend}"):
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                latest = json.loads(file.read_text())["checkpoint"]["latest"] or {}
+                return bool(latest.get("pending_operations"))
+        return bool(self.deployment().get("pending_operations"))
 
     def resource_count(self) -> int:
         """Return how many resources the state holds, the stack itself and providers apart."""
@@ -147,9 +177,9 @@ class Engine:
                 if lock["hostname"] == socket.gethostname() and not Path(f"/proc/{lock['pid']}").exists():
                     file.unlink()
 
-    def up(self, stack: Stack, on_event: OnEvent) -> None:
+    def up(self, stack: Stack, on_event: OnEvent, *, parallel: int = PARALLEL) -> None:
         """Bring the stack up; raises CommandError when the engine fails, Interrupted when it was stopped."""
-        stack.up(parallel=PARALLEL, on_event=on_event, show_secrets=False, suppress_outputs=True, color="never")
+        stack.up(parallel=parallel, on_event=on_event, show_secrets=False, suppress_outputs=True, color="never")
 
     def preview(self, stack: Stack, on_event: OnEvent) -> None:
         """Ask the engine what ``up`` would do; raises CommandError, Interrupted."""

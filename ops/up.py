@@ -18,6 +18,7 @@ from ops.failure import Failure, InterruptedFailure
 from ops.outputs import Outputs, read_outputs
 from ops.phases import Phases
 from ops.progress import Reporter, shown
+from ops.recovery import recover
 from ops.smoke import SmokeResult, smoke
 from ops.spec import platform_of
 from ops.stack import Engine, engine_failure
@@ -73,6 +74,7 @@ def up(workspace: Workspace, reporter: Reporter) -> UpResult:
         with phases.phase("toolchain"):
             ensure_programs(target, reporter)
         engine, stack = start(workspace, target, reporter, phases)
+        recover(engine, reporter)
         changes = update(engine, stack, reporter, phases)
         outputs = read_outputs(engine)
         acked: list[float] = []

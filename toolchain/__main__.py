@@ -17,7 +17,7 @@ from rich.table import Table
 
 from toolchain.cache import Missing, cache_root
 from toolchain.display import display
-from toolchain.ensure import GROUPS, ensure
+from toolchain.ensure import DEFAULT_GROUPS, GROUPS, ensure
 from toolchain.process import Failed, Unsuitable
 from toolchain.programs import NAMES, program
 from toolchain.status import Status, status
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m toolchain", description="The programs the platform runs on.")
     commands = parser.add_subparsers(dest="command", required=True)
     ensuring = commands.add_parser("ensure", help="build or fetch what is missing")
-    ensuring.add_argument("groups", nargs="*", metavar="GROUP", help=f"{', '.join(GROUPS)}; all by default")
+    ensuring.add_argument("groups", nargs="*", metavar="GROUP", help=f"{', '.join(GROUPS)}; all but bench by default")
     finding = commands.add_parser("path", help="print where a program is")
     finding.add_argument("name", metavar="NAME")
     telling = commands.add_parser("status", help="what is there")
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 if unknown := [group for group in asked.groups if group not in GROUPS]:
                     ensuring.error(f"there is no group {unknown[0]!r}: choose from {', '.join(GROUPS)}.")
                 with display(errors) as report:
-                    ensure(asked.groups or GROUPS, report)
+                    ensure(asked.groups or DEFAULT_GROUPS, report)
             case "path":
                 if asked.name not in NAMES:
                     finding.error(f"there is no program {asked.name!r}: choose from {', '.join(NAMES)}.")
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             case _:
                 now = status()
                 _show(now, as_json=asked.json)
-                return Exit.DONE if all(item.present for item in now.items) else Exit.MISSING
+                return Exit.DONE if now.complete else Exit.MISSING
     except Missing as error:
         return _say(errors, error, Exit.MISSING)
     except Unsuitable as error:

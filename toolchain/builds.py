@@ -136,6 +136,14 @@ BUILDS: Final = (
         unchecked=_PULUMI,
         seconds=150,
     ),
+    # Each of the two with the dependencies it was released with, hence a module each.
+    Build(
+        name="terraform",
+        group="bench",
+        module="bench-terraform",
+        binaries={"terraform": "github.com/hashicorp/terraform"},
+        seconds=110,
+    ),
     Build(
         name="pulumi-resource-tls",
         group="pulumi",
@@ -154,6 +162,13 @@ BUILDS: Final = (
         linker={"main.version": versions.PULUMI_KAFKA},
         unchecked=_PULUMI,
         seconds=65,
+    ),
+    Build(
+        name="terraform-provider-kafka",
+        group="bench",
+        module="bench-provider-kafka",
+        binaries={"terraform-provider-kafka": "github.com/Mongey/terraform-provider-kafka"},
+        seconds=60,
     ),
     Build(
         name="coredns",

@@ -15,6 +15,7 @@ _WAY_OUT: Final = {
     "pulumi": "",
     "lab": ", or name a running cluster in KUBE_CONTEXT",
     "tests": "",
+    "bench": "",
 }
 """What else helps when a group's packages can't be had."""
 

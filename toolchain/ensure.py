@@ -19,8 +19,10 @@ from toolchain.go import Go, fetch, fetched_entry
 from toolchain.packages import UNPACKED, Installed, Unpacked
 from toolchain.process import Failed, Processes, Stopped, Unsuitable
 
-GROUPS: Final = ("pulumi", "lab", "tests")
-"""What can be asked for: the engine with its plugins, the lab's programs, what the tests need besides."""
+DEFAULT_GROUPS: Final = ("pulumi", "lab", "tests")
+"""The engine with its plugins, the lab's programs, what the tests need besides."""
+GROUPS: Final = (*DEFAULT_GROUPS, "bench")
+"""What can be asked for: those, and what `ops bench topics` compares the engine with."""
 
 _MEMORY_FOR_TWO: Final = 12 * 2**30
 """Bytes of memory from which two builds run at once; the largest alone takes up to 5 GiB."""

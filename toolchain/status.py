@@ -35,6 +35,11 @@ class Status:
     """Path of the ``pulumi`` that is used; empty when there is none."""
     items: tuple[Item, ...]
 
+    @property
+    def complete(self) -> bool:
+        """Whether everything is there that is made without being asked for by name."""
+        return all(item.present for item in self.items if item.group != "bench")
+
     def document(self) -> dict[str, object]:
         """As JSON takes it."""
         return {"cache": str(cache_root()), **dataclasses.asdict(self)}

@@ -124,7 +124,7 @@ def test_up_leaves_an_environment_that_finds_the_stack(workspace: Workspace, tmp
     assert adopted["KUBE_CONTEXT"] == "named"
     assert adopted["KUBECONFIG"] == str(tmp_path / "kubeconfig")
     text = workspace.environment_file.read_text()
-    assert f"export PULUMI_BACKEND_URL=file://{workspace.backend}\n" in text
+    assert f"export PULUMI_BACKEND_URL='file://{workspace.backend}?metadata=skip'\n" in text
     assert "PULUMI_CONFIG_PASSPHRASE=" not in text
 
 

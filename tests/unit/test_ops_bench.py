@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from ops.bench import Scenario, summary
+from ops.bench import Scenario, ratios, summary
 from ops.cpu import KINDS, kind_of, sample, split
 from ops.load import due, percentile
 
@@ -50,6 +50,43 @@ def test_medians_of_runs() -> None:
         "end_to_end_p99_ms": None,
         "cores": dict.fromkeys(KINDS, 0.5),
     }
+
+
+def test_each_cluster_is_compared_with_those_before_it() -> None:
+    def table(name: str, rate: float, p99: float, end: float | None, brokers: float) -> dict[str, object]:
+        scenario = {
+            "name": "target rate",
+            "records_per_second": rate,
+            "produce_p99_ms": p99,
+            "end_to_end_p99_ms": end,
+            "cores": {"brokers": brokers},
+        }
+        return {"name": name, "scenarios": [scenario]}
+
+    found = ratios(
+        [table("plaintext", 100.0, 4.0, None, 0.5), table("TLS", 80.0, 6.0, 9.0, 1.0), table("ours", 60.0, 9.0, 9.0, 0)]
+    )
+    assert [(one["cluster"], one["to"]) for one in found] == [
+        ("TLS", "plaintext"),
+        ("ours", "plaintext"),
+        ("ours", "TLS"),
+    ]
+    assert found[0] == {
+        "cluster": "TLS",
+        "to": "plaintext",
+        "scenario": "target rate",
+        "records_per_second": 0.8,
+        "produce_p99_ms": 1.5,
+        "end_to_end_p99_ms": None,
+        "broker_cores": 2.0,
+    }
+    assert (found[2]["records_per_second"], found[2]["end_to_end_p99_ms"]) == (0.75, 1.0)
+
+
+def test_brokers_of_another_cluster_are_the_rest() -> None:
+    arguments = ["java", "kafka.Kafka", "/bare/server.properties"]
+    assert kind_of(arguments, True, "/bare/") == "brokers"
+    assert kind_of(arguments, True, "/etc/kafka/") == "rest"
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,19 @@ def test_wrong_usage_is_exit_code_2() -> None:
     assert "invalid choice: 'frobnicate'" in done.stderr
 
 
+@pytest.mark.parametrize("value", ["0", "-1", "many", "1.5", ""])
+def test_a_bench_needs_a_number_of_topics(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parser().parse_args(["bench", "topics", f"--topics={value}"])
+    assert f"argument --topics: {value!r} is not a whole number above 0" in capsys.readouterr().err
+
+
+def test_a_bench_is_of_load_unless_topics_are_asked_for() -> None:
+    assert parser().parse_args(["bench", "--compare"]).what == "load"
+    asked = parser().parse_args(["bench", "topics", "--parallel", "8", "32"])
+    assert (asked.what, asked.topics, asked.parallel) == ("topics", 250, [8, 32])
+
+
 def test_an_unknown_stack_is_exit_code_2_and_touches_nothing() -> None:
     done = run("up", "--stack", "nowhere")
     assert done.returncode == 2

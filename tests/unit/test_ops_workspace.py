@@ -81,7 +81,7 @@ def test_another_context_does_not_adopt_the_kubeconfig(workspace: Workspace) -> 
 
 
 def test_the_user_s_own_backend_and_passphrase_go_before(workspace: Workspace) -> None:
-    assert workspace.engine_settings({})["PULUMI_BACKEND_URL"] == f"file://{workspace.root}/.state/pulumi"
+    assert workspace.engine_settings({})["PULUMI_BACKEND_URL"] == f"file://{workspace.root}/.state/pulumi?metadata=skip"
     settings = workspace.engine_settings({"PULUMI_BACKEND_URL": "s3://x", "PULUMI_CONFIG_PASSPHRASE": "y"})
     assert settings["PULUMI_BACKEND_URL"] == "s3://x"
     assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in settings

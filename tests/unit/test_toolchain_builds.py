@@ -126,10 +126,15 @@ class TestVersions:
             ("language-python", "github.com/pulumi/pulumi/sdk/v3", versions.PULUMI_LANGUAGE_PYTHON),
             ("kubernetes", "k8s.io/kubernetes", versions.KUBERNETES),
             ("coredns", "github.com/coredns/coredns", versions.COREDNS),
+            ("bench-terraform", "github.com/hashicorp/terraform", versions.TERRAFORM),
         ],
     )
     def test_go_mod_agrees(self, module: str, path: str, expected: str) -> None:
         assert pins(module)[path] == expected
+
+    def test_terraform_gets_the_release_of_the_provider_that_the_engine_s_plugin_serves(self) -> None:
+        provider = "github.com/Mongey/terraform-provider-kafka"
+        assert pins("bench-provider-kafka")[provider] == pins("provider-kafka")[provider]
 
     def test_staging_modules_are_of_the_kubernetes_release(self) -> None:
         release = "0." + versions.KUBERNETES.split(".", 1)[1]

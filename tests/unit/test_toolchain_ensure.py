@@ -179,7 +179,7 @@ class TestPlan:
         assert "kubernetes" in plan.present
 
     def test_an_unknown_group_is_named(self) -> None:
-        with pytest.raises(ValueError, match=r"^there is no group 'labs': choose from pulumi, lab, tests\.$"):
+        with pytest.raises(ValueError, match=r"^there is no group 'labs': choose from pulumi, lab, tests, bench\.$"):
             Plan.of(["pulumi", "labs"])
 
     def test_with_everything_there_nothing_is_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,7 +266,7 @@ class TestCommand:
     def test_wrong_use(self) -> None:
         done = self.run("ensure", "lap")
         assert done.returncode == 2
-        assert done.stderr.endswith("error: there is no group 'lap': choose from pulumi, lab, tests.\n")
+        assert done.stderr.endswith("error: there is no group 'lap': choose from pulumi, lab, tests, bench.\n")
 
     def test_status_of_an_empty_cache(self, cache: Path) -> None:
         done = self.run("status", "--json")

@@ -13,7 +13,7 @@ var version = "0.0.0"
 
 func main() {
 	info := tfbridge.ProviderInfo{
-		P:            shimv2.NewProvider(updateQuotasInPlace(kafka.Provider())),
+		P:            shimv2.NewProvider(dropLogs(updateQuotasInPlace(kafka.Provider()))),
 		Name:         "kafka",
 		Version:      version,
 		MetadataInfo: tfbridge.NewProviderMetadata([]byte("{}")),
