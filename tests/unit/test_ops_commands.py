@@ -128,6 +128,7 @@ def test_committed_stacks_lack_nothing_but_digests(stack: str) -> None:
     with pytest.raises(ConfigError) as caught:
         platform_of(Workspace(ROOT, stack), {})
     assert [problem.path for problem in caught.value.problems] == [
+        "connect.image.digest",
         "consoles.kafka_ui.image.digest",
         "image_digest",
         "ksqldb.cli_image.digest",
