@@ -83,7 +83,7 @@ BAD: list[tuple[str, str, Callable[[Any], None], list[str]]] = [
         SAGA,
         drop_default_less_field,
         [
-            f"{SAGA}: payload.SagaStarted.id: the new schema can't read what version 1 wrote: {STARTED}.id (string "
+            f"{SAGA}: payload.SagaStarted.id: the new schema can't read what version 2 wrote: {STARTED}.id (string "
             f"(uuid)) has no default, and the writer's {STARTED} has no such field; give it a default, or, if it is "
             'saga_id under a new name, the alias "saga_id"',
         ],
@@ -93,7 +93,7 @@ BAD: list[tuple[str, str, Callable[[Any], None], list[str]]] = [
         SAGA,
         change_type,
         [
-            f"{SAGA}: payload.StepStarted.index: the new schema can't read what version 1 wrote: com.pyairtable.saga."
+            f"{SAGA}: payload.StepStarted.index: the new schema can't read what version 2 wrote: com.pyairtable.saga."
             "events.StepStarted.index is string, and the writer's com.pyairtable.saga.events.StepStarted.index is int; "
             "keep int, and add a field with a default for what is new",
         ],
@@ -182,23 +182,25 @@ def grow(document: Any) -> None:
 def test_a_good_change_is_pending_until_it_is_released(schemas: Path, capsys: pytest.CaptureFixture[str]) -> None:
     edit(schemas, SAGA, grow)
     pending = [
-        f"{SAGA}: not released; `python -m contracts release {SAGA}` makes it version 2",
+        f"{SAGA}: not released; `python -m contracts release {SAGA}` makes it version 3",
         "9 subjects agree with their history",
     ]
     assert lines(schemas, capsys, "check") == (0, pending)
     assert lines(schemas, capsys, "check", "--released") == (1, pending)
-    assert lines(schemas, capsys, "release", SAGA) == (0, [f"{SAGA}: released as version 2"])
-    assert lines(schemas, capsys, "release", SAGA) == (0, [f"{SAGA}: it is version 2"])
+    assert lines(schemas, capsys, "release", SAGA) == (0, [f"{SAGA}: released as version 3"])
+    assert lines(schemas, capsys, "release", SAGA) == (0, [f"{SAGA}: it is version 3"])
     assert lines(schemas, capsys, "check", "--released") == (0, ["9 subjects agree with their history"])
-    first, second = history(SAGA, schemas)
-    assert first == history(SAGA)[0]
-    assert second.schema == (schemas / f"{SAGA}.avsc").read_text()
-    assert second.references == first.references
+    *before, released = history(SAGA, schemas)
+    assert tuple(before) == history(SAGA)
+    assert released.schema == (schemas / f"{SAGA}.avsc").read_text()
+    assert released.references == before[-1].references
     assert sorted(path.name for path in (schemas / "history" / SAGA).iterdir()) == [
         "1.avsc",
         "1.references.json",
         "2.avsc",
         "2.references.json",
+        "3.avsc",
+        "3.references.json",
     ]
 
 
@@ -218,8 +220,8 @@ def test_a_value_can_only_refer_to_a_released_envelope(schemas: Path, capsys: py
     missing = f"{SAGA}: there is no version 2 of {ENVELOPE}: release it first, or refer to another"
     assert lines(schemas, capsys, "release", SAGA) == (1, [missing])
     assert lines(schemas, capsys, "release", ENVELOPE) == (0, [f"{ENVELOPE}: released as version 2"])
-    assert lines(schemas, capsys, "release", SAGA) == (0, [f"{SAGA}: released as version 2"])
-    assert [one.references[0].version for one in history(SAGA, schemas)] == [1, 2]
+    assert lines(schemas, capsys, "release", SAGA) == (0, [f"{SAGA}: released as version 3"])
+    assert [one.references[0].version for one in history(SAGA, schemas)] == [1, 1, 2]
 
 
 def test_an_earlier_version_cant_come_back_as_it_was(schemas: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -252,9 +254,9 @@ def test_json_says_the_same(schemas: Path, capsys: pytest.CaptureFixture[str]) -
             "message": "it needs a default: without one, no symbol can ever be added",
         }
     ]
-    assert document["pending"] == [{"subject": AUTH, "version": 3}, {"subject": SAGA, "version": 2}]
+    assert document["pending"] == [{"subject": AUTH, "version": 3}, {"subject": SAGA, "version": 3}]
     assert main(["release", SAGA, "--json", "--schemas", str(schemas)]) == 0
-    assert json.loads(capsys.readouterr().out) == {"subject": SAGA, "version": 2, "new": True}
+    assert json.loads(capsys.readouterr().out) == {"subject": SAGA, "version": 3, "new": True}
     assert main(["release", AUTH, "--json", "--schemas", str(schemas)]) == 1
     assert json.loads(capsys.readouterr().out) == {"subject": AUTH, "problems": document["problems"]}
 
