@@ -282,6 +282,21 @@ def test_killed_at_every_point(refuses: str | None, end: Kind, fewest_points: in
     assert point > fewest_points
 
 
+def test_nothing_is_decided_about_a_log_that_is_read_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Record by record: between any two of them the saga looks as if something had to be written that already is."""
+    monkeypatch.setattr("pyairtable_events.saga_decider._BATCH", 1)
+    log = MemoryLog({SAGAS: 1})
+    with World(log, "notify") as world:
+        for _ in range(3):
+            world.bus.publish(WORKFLOWS, run_started())
+        with Orchestrating(log, five_steps()):
+            wait_for("a compensation", lambda: Kind.STEP_COMPENSATED in kinds(log))
+        with Orchestrating(log, five_steps()):
+            wait_for("all ends", lambda: kinds(log).count(Kind.SAGA_COMPENSATED) == 3)
+    assert world.effects == {effect: 3 * count for effect, count in effects("notify").items()}
+    assert_decided_once(log)
+
+
 def test_killed_again_and_again_at_the_same_point() -> None:
     log = MemoryLog()
     with World(log) as world:
