@@ -147,10 +147,17 @@ class DoomedLog:
         return DoomedConsumer(self._log.consumer(group, instance), self._doom)
 
 
+def wake(log: MemoryLog) -> None:
+    """Let consumers that wait for records look around: the test needn't wait for their timeouts."""
+    with log.changed:
+        log.changed.notify_all()
+
+
 class World:
     """The other services: they do each step once and answer, also a second time."""
 
     def __init__(self, log: MemoryLog, refuses: str | None = None) -> None:
+        self._log = log
         self.bus = memory_bus("workflow-engine", log)
         self.effects: Counter[tuple[str, Direction]] = Counter()
         self._answers: dict[UUID, Event] = {}
@@ -165,6 +172,7 @@ class World:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
+        wake(self._log)
         self._thread.join()
 
     def _handle(self, event: Event) -> None:
@@ -195,6 +203,7 @@ class Orchestrating:
         instance: str = "0",
         remember: timedelta = timedelta(hours=1),
     ) -> None:
+        self._log = log
         self.doom = doom or Doom(0)
         self.raised: list[BaseException] = []
         bus = EventBus("saga-orchestrator", DoomedLog(log, self.doom), serde())
@@ -211,6 +220,7 @@ class Orchestrating:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
+        wake(self._log)
         self._thread.join()
 
     def _run(self) -> None:
