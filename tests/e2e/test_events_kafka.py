@@ -2,35 +2,26 @@
 
 import os
 import signal
-import subprocess
-import sys
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
 
-from contracts.repository import subjects
-from pyairtable_events.bus import EventBus, event_bus
+from pyairtable_events.bus import EventBus
 from pyairtable_events.consumer import EventConsumer
 from pyairtable_events.envelope import Event
 from pyairtable_events.errors import Fenced
 from pyairtable_events.idempotent import Idempotent
-from pyairtable_events.migrate import migrate
 from pyairtable_events.outbox import OutboxWriter
 from pyairtable_events.record import Outgoing, Record
 from pyairtable_events.redrive import dead_letters, read_to_end, redrive
 from pyairtable_events.retry import RetryPolicy
-from pyairtable_events.settings import from_environment
-from tests.e2e import broker, postgres, registry
-from tests.e2e.harness import ROOT, wait_for
+from tests.e2e.events_stack import Stack, ended, running, stacked
+from tests.e2e.harness import wait_for
 from tests.events import (
     DEAD_LETTERS,
     WORKFLOWS,
@@ -40,95 +31,16 @@ from tests.events import (
 pytestmark = pytest.mark.broker
 
 
-@dataclass(frozen=True)
-class Stack:
-    """A broker, a registry that has the committed schemas, and a database."""
-
-    environment: dict[str, str]
-    dsn: str
-
-    def bus(self, service: str = "workflow-engine") -> EventBus:
-        return event_bus(from_environment({**self.environment, "EVENT_BUS_SERVICE": service}))
-
-    def connect(self) -> "psycopg.Connection[Any]":
-        return psycopg.connect(self.dsn, autocommit=True)
-
-    def process(self, *command: str, service: str) -> "subprocess.Popen[bytes]":
-        """Start python with the bus and the database in its environment."""
-        database = {f"PG{name.upper()}": value for name, value in (part.split("=") for part in self.dsn.split())}
-        names = {"PGDBNAME": "PGDATABASE", "PGCONNECT_TIMEOUT": "PGCONNECT_TIMEOUT"}
-        own = {names.get(name, name): value for name, value in database.items()}
-        path = os.pathsep.join([str(ROOT / "clients/pyairtable_events"), str(ROOT)])
-        return subprocess.Popen(
-            [sys.executable, *command],
-            cwd=ROOT,
-            env={**os.environ, **self.environment, **own, "EVENT_BUS_SERVICE": service, "PYTHONPATH": path},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
-
-
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = Path(tmp_path_factory.mktemp("stack"))
-    with ExitStack() as running:
-        dsn = running.enter_context(postgres.running())
-        address = running.enter_context(broker.running(folder))
-        schemas = running.enter_context(registry.running(folder))
-        for subject in subjects():
-            assert schemas.register(subject) == 200, subject.name
-        with psycopg.connect(dsn, autocommit=True) as connection:
-            migrate(connection)
-            connection.execute("CREATE TABLE effects (what text NOT NULL, told timestamptz DEFAULT clock_timestamp())")
-        environment = {
-            "EVENT_BUS_TYPE": "kafka",
-            "EVENT_BUS_ALLOW_PLAINTEXT": "true",
-            "KAFKA_BROKERS": address,
-            "KAFKA_SECURITY_PROTOCOL": "PLAINTEXT",
-            "SCHEMA_REGISTRY_URL": schemas.url,
-        }
-        yield Stack(environment, dsn)
+def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with stacked(tmp_path_factory.mktemp("stack")) as made:
+        yield made
 
 
-@pytest.fixture(autouse=True)
-def no_effects(stack: Stack) -> None:
-    with stack.connect() as connection:
-        connection.execute("TRUNCATE effects, outbox, processed_events, saga_steps")
-
-
-def ended(process: "subprocess.Popen[bytes]", code: int, timeout: float = 60) -> None:
-    _, told = process.communicate(timeout=timeout)
-    assert process.returncode == code, told.decode()[-3000:]
-
-
-def effects(stack: Stack) -> Counter[str]:
-    with stack.connect() as connection:
-        return Counter(row[0] for row in connection.execute("SELECT what FROM effects"))
-
-
-@contextmanager
-def running(*loops: Callable[[threading.Event], None]) -> Iterator[None]:
-    """Run loops in threads; what they raise fails the test."""
-    stop = threading.Event()
-    raised: list[BaseException] = []
-
-    def run(loop: Callable[[threading.Event], None]) -> None:
-        try:
-            loop(stop)
-        except Exception as error:  # noqa: BLE001 raised below
-            raised.append(error)
-
-    threads = [threading.Thread(target=run, args=(loop,)) for loop in loops]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-    assert raised == []
+@pytest.fixture
+def stack(running_stack: Stack) -> Stack:
+    running_stack.forget()
+    return running_stack
 
 
 def test_the_outbox_through_killed_publishers(stack: Stack) -> None:
@@ -136,7 +48,7 @@ def test_the_outbox_through_killed_publishers(stack: Stack) -> None:
     bus, mark = stack.bus(), uuid4().hex
     writer = OutboxWriter(bus.serde)
     keys = [f"{mark}-{number}" for number in range(10)]
-    kills = 0
+    kills = seen = 0
     process = stack.process("-m", "pyairtable_events", "publish", service="workflow-engine")
     with stack.connect() as connection:
         for number in range(300):
@@ -147,11 +59,10 @@ def test_the_outbox_through_killed_publishers(stack: Stack) -> None:
                     writer.write(connection, WORKFLOWS, completed(-number, keys[number % 10]))
                     raise ZeroDivisionError
             if number % 60 == 29:
-                before = written(bus, mark)
-                wait_for("a published event", lambda before=before: len(written(bus, mark)) > len(before))  # type: ignore[misc]
+                wait_for("a newly published event", lambda seen=seen: len(written(bus, mark)) > seen)  # type: ignore[misc]
                 process.send_signal(signal.SIGKILL)
                 ended(process, -signal.SIGKILL)
-                kills += 1
+                kills, seen = kills + 1, len(written(bus, mark))
                 process = stack.process("-m", "pyairtable_events", "publish", service="workflow-engine")
         wait_for("an empty outbox", lambda: connection.execute("SELECT count(*) FROM outbox").fetchone() == (0,))
     process.send_signal(signal.SIGTERM)
@@ -169,8 +80,8 @@ def test_the_outbox_through_killed_publishers(stack: Stack) -> None:
 
     handler = Idempotent(stack.connect, mark, effect)
     with running(EventConsumer(bus, f"workflow-engine-{mark}", [WORKFLOWS], handler).run):
-        wait_for("all effects", lambda: len(effects(stack)) == 300)
-    assert effects(stack) == Counter(str(number) for number in range(300))
+        wait_for("all effects", lambda: len(stack.effects()) == 300)
+    assert stack.effects() == Counter(str(number) for number in range(300))
     handler.close()
     bus.close()
 

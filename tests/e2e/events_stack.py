@@ -1,0 +1,121 @@
+"""A broker, a registry and a PostgreSQL of the test's own, for pyairtable_events. Needs java, and no lab."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from contracts.repository import subjects
+from pyairtable_events.bus import EventBus, event_bus
+from pyairtable_events.migrate import migrate
+from pyairtable_events.settings import from_environment
+from tests.e2e import broker, postgres, registry
+from tests.e2e.harness import ROOT
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A broker, a registry that has the committed schemas, and a database."""
+
+    environment: dict[str, str]
+    dsn: str
+    started: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    """Processes that end with the stack, if their test hasn't ended them."""
+
+    def bus(self, service: str = "workflow-engine") -> EventBus:
+        return event_bus(from_environment({**self.environment, "EVENT_BUS_SERVICE": service}))
+
+    def connect(self) -> "psycopg.Connection[Any]":
+        return psycopg.connect(self.dsn, autocommit=True)
+
+    def process(self, *command: str, service: str) -> "subprocess.Popen[bytes]":
+        """Start python with the bus and the database in its environment."""
+        database = {f"PG{name.upper()}": value for name, value in (part.split("=") for part in self.dsn.split())}
+        names = {"PGDBNAME": "PGDATABASE", "PGCONNECT_TIMEOUT": "PGCONNECT_TIMEOUT"}
+        own = {names.get(name, name): value for name, value in database.items()}
+        path = os.pathsep.join([str(ROOT / "clients/pyairtable_events"), str(ROOT)])
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env={**os.environ, **self.environment, **own, "EVENT_BUS_SERVICE": service, "PYTHONPATH": path},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        self.started.append(process)
+        return process
+
+    def forget(self) -> None:
+        """Empty the tables, for the next test."""
+        with self.connect() as connection:
+            connection.execute("TRUNCATE effects, outbox, processed_events, saga_steps")
+
+    def effects(self) -> Counter[str]:
+        """What was done, and how often."""
+        with self.connect() as connection:
+            return Counter(row[0] for row in connection.execute("SELECT what FROM effects"))
+
+
+@contextmanager
+def stacked(folder: Path) -> Iterator[Stack]:
+    """Run all three, with the topics, the committed schemas and the tables."""
+    with ExitStack() as running:
+        dsn = running.enter_context(postgres.running())
+        address = running.enter_context(broker.running(folder))
+        schemas = running.enter_context(registry.running(folder))
+        for subject in subjects():
+            assert schemas.register(subject) == 200, subject.name
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            migrate(connection)
+            connection.execute("CREATE TABLE effects (what text NOT NULL, told timestamptz DEFAULT clock_timestamp())")
+        environment = {
+            "EVENT_BUS_TYPE": "kafka",
+            "EVENT_BUS_ALLOW_PLAINTEXT": "true",
+            "KAFKA_BROKERS": address,
+            "KAFKA_SECURITY_PROTOCOL": "PLAINTEXT",
+            "SCHEMA_REGISTRY_URL": schemas.url,
+        }
+        stack = Stack(environment, dsn)
+        try:
+            yield stack
+        finally:
+            for process in stack.started:
+                process.kill()
+                process.communicate()
+
+
+def ended(process: "subprocess.Popen[bytes]", code: int, timeout: float = 60) -> None:
+    _, told = process.communicate(timeout=timeout)
+    assert process.returncode == code, told.decode()[-3000:]
+
+
+@contextmanager
+def running(*loops: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Run loops in threads; what they raise fails the test."""
+    stop = threading.Event()
+    raised: list[BaseException] = []
+
+    def run(loop: Callable[[threading.Event], None]) -> None:
+        try:
+            loop(stop)
+        except Exception as error:  # noqa: BLE001 raised below
+            raised.append(error)
+
+    threads = [threading.Thread(target=run, args=(loop,)) for loop in loops]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert raised == []
