@@ -12,7 +12,7 @@ from config.literals import ADMIN_USER
 from config.load import load_platform, read_connect_secrets
 from config.target import TargetError, check_reachable, resolve_target
 from manifests.connect_topics import internal_topics
-from manifests.credential import derive_password
+from manifests.credential import derive_password, owner_id
 from manifests.schema_registry_access import internal_url, storage_topics
 from manifests.users import platform_users
 
@@ -45,6 +45,7 @@ cluster = KafkaCluster(
         spec=platform.kafka,
         namespace=platform.kubernetes.namespace,
         admin_password=master_secret.apply(lambda secret: derive_password(secret, ADMIN_USER, 1)),
+        owner=pulumi.Output.unsecret(master_secret.apply(lambda secret: owner_id(secret, pulumi.get_stack()))),
         protect=platform.protect,
     ),
     pulumi.ResourceOptions(providers=providers),

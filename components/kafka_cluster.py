@@ -14,7 +14,7 @@ from config.kafka import KafkaClusterSpec
 from config.literals import ADMIN_USER, ExternalAccess, Listener
 from manifests import paths
 from manifests.jvm_options import format_arguments
-from manifests.labels import object_labels
+from manifests.labels import OWNER_ANNOTATION, object_labels
 from manifests.network_policy import network_policies
 from manifests.nodes import Topology
 from manifests.pod_disruption_budget import pod_disruption_budget
@@ -33,6 +33,8 @@ class KafkaClusterArgs:
     namespace: str
     admin_password: pulumi.Input[str]
     """Password of the platform's own super user, written when a disk is formatted."""
+    owner: pulumi.Input[str]
+    """What tells this stack from another on the same Kubernetes cluster; not secret."""
     protect: bool
 
 
@@ -78,6 +80,7 @@ class KafkaCluster(pulumi.ComponentResource):
             metadata={
                 "name": args.namespace,
                 "labels": {**labels, "pod-security.kubernetes.io/enforce": "restricted"},
+                "annotations": {OWNER_ANNOTATION: args.owner},
             },
             opts=pulumi.ResourceOptions(
                 parent=self,

@@ -9,10 +9,11 @@ from typing import Final
 
 from lab import control_plane, preflight
 from lab.errors import Cancelled, LabError
+from lab.images import ensure_images
 from lab.lock import exclusive
 from lab.paths import Layout, layout
 from lab.process import Processes, boot_id, roots
-from lab.startup import bring_up
+from lab.startup import add_images, bring_up
 from lab.status import Status, collect
 from lab.steps import Cancel, Report, silent
 from lab.teardown import remove_empty, tear_down
@@ -21,7 +22,7 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def start(report: Report = silent) -> None:
-    """Bring the lab up, or what is missing of it; a healthy lab is left alone.
+    """Bring the lab up, or what is missing of it; a healthy lab gets at most new images.
 
     Raises LabError when it can't be done, Cancelled on SIGINT, SIGTERM or SIGHUP. Then nothing of a new lab stays; one
     that ran before is left as it is, and data kept by an earlier stop is kept.
@@ -30,11 +31,12 @@ def start(report: Report = silent) -> None:
     preflight.check_platform()
     with exclusive(files, report):
         try:
-            if collect(files).state == "healthy":
-                report("the lab is running")
-                return
-            preflight.check(files)
             with _interruptible() as cancel:
+                if collect(files).state == "healthy":
+                    report("the lab is running")
+                    add_images(files, ensure_images(report), cancel, report)
+                    return
+                preflight.check(files)
                 _start(files, cancel, report)
         except OSError as error:
             raise LabError(f"the lab can't start: {error}") from error
@@ -58,8 +60,6 @@ def status(sample: float = 0.0) -> Status:
 
 
 def _start(files: Layout, cancel: Cancel, report: Report) -> None:
-    from lab.images import ensure_images
-
     archives = ensure_images(report)
     cancel.check()
     kept = files.completed.exists()

@@ -80,6 +80,11 @@ class ZoneLayout:
         return self.root / "containerd"
 
     @property
+    def images(self) -> Path:
+        """Digests of the images that containerd has, one a line."""
+        return self.root / "images"
+
+    @property
     def socket(self) -> Path:
         """Where containerd is asked."""
         return self.root / "containerd.sock"

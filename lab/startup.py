@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from lab import cgroups, control_plane, network, objects, template, zone
+from lab import cgroups, control_plane, network, objects, template, zone, zone_images
 from lab.api import Api
 from lab.errors import LabError
 from lab.paths import Layout
@@ -25,6 +25,20 @@ def bring_up(files: Layout, archives: Sequence[Path], cancel: Cancel, report: Re
     files.volumes.mkdir(exist_ok=True)
     _make_mount_points(files)
     run(_Start(files, archives, cancel, report).steps(), cancel)
+
+
+def add_images(files: Layout, archives: Sequence[Path], cancel: Cancel, report: Report) -> None:
+    """Give the zones of a running lab the images that they lack, one zone beside the other."""
+    run(
+        [
+            Step(
+                name=place.name,
+                action=partial(zone_images.complete, files.zone(place), archives, cancel, report),
+            )
+            for place in ZONES
+        ],
+        cancel,
+    )
 
 
 def _make_mount_points(files: Layout) -> None:
@@ -132,6 +146,7 @@ class _Start:
             shutil.rmtree(files.root, ignore_errors=True)
             zone.write_configuration(place, self.files, self.pki)
             template.clone(self.template, files.containerd)
+            zone_images.record(files, self.archives)
             self.processes.start(zone.holder(place))
             holder = self.processes.find(name)
             if holder is None:
@@ -146,6 +161,7 @@ class _Start:
             return files.socket.exists()
 
         self.cancel.wait_for(f"the start of {containerd}", ready, timeout=60)
+        zone_images.complete(files, self.archives, self.cancel, self.report)
 
     def join(self, place: Zone) -> None:
         """Start a zone's kubelet and kube-proxy."""

@@ -80,10 +80,15 @@ def _import(place: Path, archives: Sequence[Path], processes: Processes, cancel:
         try:
             cancel.wait_for("the start of containerd", lambda: _answers(socket, server, log), timeout=30)
             for archive in archives:
-                command = [tool("ctr"), "--address", socket, "--namespace", NAMESPACE, "images", "import", archive]
-                _run_cancellable([str(part) for part in command], cancel)
+                import_archive(socket, archive, cancel)
         finally:
             server.terminate()
+
+
+def import_archive(socket: Path, archive: Path, cancel: Cancel) -> None:
+    """Give a running containerd an image and have it unpacked; raises LabError with its words when it refuses."""
+    command = [tool("ctr"), "--address", socket, "--namespace", NAMESPACE, "images", "import", archive]
+    _run_cancellable([str(part) for part in command], cancel)
 
 
 def _answers(socket: Path, server: "subprocess.Popen[bytes]", log: Path) -> bool:

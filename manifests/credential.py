@@ -20,6 +20,7 @@ CONSOLE: Final = "console/v1"
 """Purpose of a password for a console's login form."""
 KEY_STORE: Final = "key-store/v1"
 """Purpose of a password that a key store file is encrypted with."""
+_OWNER: Final = "owner/v1"
 _LENGTH: Final = 30
 """Bytes: 240 bits, and 40 characters of base64 without padding."""
 
@@ -42,3 +43,10 @@ def derive_password(master_secret: str, user: str, generation: int, purpose: str
     # The first block of HKDF-Expand has 32 bytes: no second one is needed.
     expanded = hmac.digest(extracted, info + b"\x01", "sha256")
     return base64.urlsafe_b64encode(expanded[:_LENGTH]).decode()
+
+
+def owner_id(master_secret: str, stack: str) -> str:
+    """Return 16 characters that tell a stack from others that use the same cluster. They are no secret: HKDF's output
+    for one purpose says nothing about its output for another (RFC 5869, 3.2), nor about the master secret.
+    """
+    return derive_password(master_secret, stack, 1, _OWNER)[:16]

@@ -12,6 +12,10 @@ KSQLDB_CLIENT_LABEL = "kafka.pyairtable.dev/ksqldb-client"
 CONSOLE_CLIENT_LABEL = "kafka.pyairtable.dev/console-client"
 """Pods that carry it with the value ``true``, an ingress controller's for example, may reach the consoles."""
 
+OWNER_ANNOTATION = "kafka.pyairtable.dev/owner"
+"""Names the stack a namespace belongs to, without saying anything about it. Another stack applies another value, and
+server-side apply refuses that as a field conflict before anything else in the namespace is touched."""
+
 
 def cluster_labels(cluster: str) -> dict[str, str]:
     """Return the labels that select everything of one cluster."""

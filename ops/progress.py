@@ -14,10 +14,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
+from manifests.labels import OWNER_ANNOTATION
+
 _MARKUP: Final = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
 _REFRAINS: Final = ("update failed", "preview failed", "destroy failed", "an unhandled error occurred: program exited")
 """What the engine says after the error that matters."""
 _TRACEBACK: Final = "Traceback (most recent call last)"
+_FOREIGN: Final = (
+    "the namespace belongs to another stack, or to this stack brought up from another checkout; nothing in it was "
+    "touched: destroy that one first (a lab that is left over goes with `python -m lab stop`), or give this stack "
+    "another kubernetes.namespace"
+)
 _PLAIN_INTERVAL: Final = 10.0
 """Seconds between two lines of progress where there is no terminal."""
 
@@ -112,7 +119,9 @@ class EngineProgress:
 
 
 def summary_of(message: str) -> str:
-    """Reduce a Python traceback to the exception it ends in; other messages stay as they are."""
+    """Reduce a Python traceback to the exception it ends in, and say whose namespace it is that another stack owns."""
+    if OWNER_ANNOTATION in message and "conflict" in message:
+        return _FOREIGN
     if _TRACEBACK not in message:
         return message.removeprefix("error: ")
     lines = [line for line in message.splitlines() if line.strip()]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import pulumi
 from pulumi.dynamic import (
@@ -24,9 +24,19 @@ from contracts.subject import CompatibilityLevel, Reference, Subject
 from resources.registry_client import RegistryClient, RegistryError
 
 _NOT_FOUND: Final = 404
+_UNKNOWN_REFERENCE: Final = frozenset({404, 409, 422})
+"""How programs answer a schema whose reference they don't know."""
+LAG: Final = 30.0
+"""Seconds a replica may take to read what another one wrote. Each answers from its own copy of the topic they share,
+and a client's requests go now to the one, now to the other."""
+_T = TypeVar("_T")
 _CONNECTION: Final = ("urls", "ca_pem", "username", "password")
 _PLAIN: Final = ("level", "retain", *_CONNECTION)
 """Properties that are compared as they are."""
+
+
+class _Lagging(RegistryError):
+    """Two answers that only replicas of different age give."""
 
 
 def subject_of(properties: Mapping[str, Any], name: str | None = None) -> Subject:
@@ -101,23 +111,54 @@ def register(client: RegistryClient, properties: Mapping[str, Any]) -> dict[str,
         if not same(version, subject):
             _register(client, version)
     _register(client, subject)
-    latest = client.get(f"reading {subject.name}", "subjects", subject.name, "versions", "latest")
-    if not _is_latest(client, subject, latest):
-        found = _look_up(client, subject)
-        at = "nowhere" if found is None else f"version {found['version']}"
-        raise RegistryError(
-            f"registering {subject.name}",
-            f"the schema is {at}, and version {latest['version']} is the last: versions go forward only; change the "
-            f"schema, or delete version {latest['version']} in the registry, then run pulumi refresh",
-        )
+    latest = _settled(client, subject)
     return {**properties, "version": latest["version"], "schema_id": latest["id"]}
 
 
 def _register(client: RegistryClient, subject: Subject) -> None:
     if _look_up(client, subject) is None:
-        client.ask(
-            f"registering {subject.name}", "POST", ["subjects", subject.name, "versions"], body=_content(subject)
+
+        def post() -> Any:
+            return client.ask(
+                f"registering {subject.name}", "POST", ["subjects", subject.name, "versions"], body=_content(subject)
+            )
+
+        # A replica that lags doesn't know what was registered a moment ago, and is now referred to.
+        _while_lagging(client, post, lambda error: bool(subject.references) and error.status in _UNKNOWN_REFERENCE)
+
+
+def _settled(client: RegistryClient, subject: Subject) -> Mapping[str, Any]:
+    """Return the last version once it is the schema that was registered; raises RegistryError when it is another."""
+
+    def read() -> Mapping[str, Any]:
+        latest = _latest(client, subject.name)
+        if latest is not None and _is_latest(client, subject, latest):
+            return latest
+        found = _look_up(client, subject)
+        if latest is None or found is None or found["version"] > latest["version"]:
+            raise _Lagging(
+                f"registering {subject.name}", f"it is registered, and after {LAG:g} s not every replica knows it"
+            )
+        raise RegistryError(
+            f"registering {subject.name}",
+            f"the schema is version {found['version']}, and version {latest['version']} is the last: versions go "
+            f"forward only; change the schema, or delete version {latest['version']} in the registry, then run "
+            "pulumi refresh",
         )
+
+    return _while_lagging(client, read, lambda error: isinstance(error, _Lagging))
+
+
+def _while_lagging(client: RegistryClient, ask: Callable[[], _T], lagging: Callable[[RegistryError], bool]) -> _T:
+    """Ask again while the error may come from a replica that lags, for ``LAG`` seconds; then raise it."""
+    deadline = client.clock() + LAG
+    while True:
+        try:
+            return ask()
+        except RegistryError as error:
+            if not lagging(error) or client.clock() >= deadline:
+                raise
+        client.sleep(0.1)
 
 
 def _is_latest(client: RegistryClient, subject: Subject, latest: Mapping[str, Any]) -> bool:
@@ -136,6 +177,12 @@ def _look_up(client: RegistryClient, subject: Subject) -> Mapping[str, Any] | No
     """Return what the registry itself takes for this schema: version, id; None when it finds nothing."""
     doing = f"looking {subject.name} up"
     found = _unless_missing(lambda: client.ask(doing, "POST", ["subjects", subject.name], body=_content(subject)))
+    return None if found is None else dict(found)
+
+
+def _latest(client: RegistryClient, name: str) -> Mapping[str, Any] | None:
+    """Return a subject's last version, None when there is no such subject."""
+    found = _unless_missing(lambda: client.get(f"reading {name}", "subjects", name, "versions", "latest"))
     return None if found is None else dict(found)
 
 
@@ -169,7 +216,7 @@ def read_back(client: RegistryClient, name: str, state: Mapping[str, Any]) -> di
 
     While the last version is what the state says, in the registry's own judgement, the text stays as it is.
     """
-    latest = _unless_missing(lambda: client.get(f"reading {name}", "subjects", name, "versions", "latest"))
+    latest = _latest(client, name)
     if latest is None:
         return None
     current = {

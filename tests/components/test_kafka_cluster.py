@@ -27,7 +27,7 @@ def build(
     return KafkaCluster(
         name,
         KafkaClusterArgs(
-            spec=spec, namespace=namespace, admin_password=pulumi.Output.secret(PASSWORD), protect=protect
+            spec=spec, namespace=namespace, admin_password=pulumi.Output.secret(PASSWORD), owner="one", protect=protect
         ),
         pulumi.ResourceOptions(providers=providers),
     )
@@ -220,11 +220,20 @@ def test_another_admin_password_restarts_nothing() -> None:
     with recorded() as other:
         KafkaCluster(
             "kafka",
-            KafkaClusterArgs(spec=combined(), namespace="kafka", admin_password="another", protect=False),
+            KafkaClusterArgs(spec=combined(), namespace="kafka", admin_password="another", owner="one", protect=False),
             pulumi.ResourceOptions(providers=[k8s.Provider("kubernetes"), tls.Provider("tls")]),
         )
     first, second = object_inputs(one), object_inputs(other)
     assert {key for key in first if first[key] != second[key]} == {("Secret", "kafka-format")}
+
+
+def test_its_owner_stands_on_the_namespace_which_everything_in_it_waits_for() -> None:
+    recording = record(combined())
+    (namespace,) = recording.by_type("kubernetes:core/v1:Namespace")
+    assert namespace.metadata["annotations"] == {"kafka.pyairtable.dev/owner": "one"}
+    inside = [each for each in recording.all if each.type.startswith("kubernetes:") and each is not namespace]
+    assert len(inside) > 20
+    assert [each.name for each in inside if not waits_for(recording, each, namespace)] == []
 
 
 def test_secrets_are_marked_and_nowhere_else() -> None:
@@ -308,7 +317,7 @@ def test_two_clusters_in_one_stack_do_not_collide() -> None:
         for name in ("kafka", "mirror"):
             KafkaCluster(
                 name,
-                KafkaClusterArgs(spec=combined(), namespace=name, admin_password=PASSWORD, protect=False),
+                KafkaClusterArgs(spec=combined(), namespace=name, admin_password=PASSWORD, owner="one", protect=False),
                 pulumi.ResourceOptions(providers=providers),
             )
     places = [

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.harness import Platform, ops
+from tests.e2e.lab_claim import claimed
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -14,8 +15,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+def lab_claim() -> Iterator[None]:
+    """The machine's lab, for this run alone."""
+    with claimed():
+        yield
+
+
+@pytest.fixture(scope="session")
+def platform(lab_claim: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """The dev stack, up and healthy."""
+    del lab_claim
     ops("up", "--stack", "dev")
     running = Platform(tmp_path_factory.mktemp("clients"))
     running.wait_healthy()

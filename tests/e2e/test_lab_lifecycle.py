@@ -16,11 +16,13 @@ import pytest
 
 from lab import cgroups, network
 from lab.api import Api
-from lab.images.ensure import KAFKA
+from lab.images.ensure import KAFKA, PAUSE, ensure_images
 from lab.paths import layout
 from lab.plan import CGROUP, HOST_LINK, NETWORK_NAMESPACES, ZONES
 from lab.process import Processes, identify, marked
+from lab.template import image_digest
 from tests.e2e.harness import ROOT, Finished, run, wait_for
+from toolchain.programs import program
 
 pytestmark = [pytest.mark.e2e, pytest.mark.e2e_lifecycle]
 
@@ -79,8 +81,9 @@ def remains() -> dict[str, object]:
 
 
 @pytest.fixture
-def before() -> Iterator[dict[str, object]]:
+def before(lab_claim: None) -> Iterator[dict[str, object]]:
     """What the machine looked like; afterwards no lab runs and it must look so again."""
+    del lab_claim
     if status()["state"] != "stopped":
         pytest.fail("a lab is running: these tests start and stop it, stop it first with `make down`")
     lab("stop")
@@ -154,6 +157,27 @@ def test_two_starts_at_once_make_one_lab(before: dict[str, object]) -> None:
     assert sorted("waiting for it to end" in text for text in said) == [False, True]
 
 
+def test_a_running_lab_gets_the_images_it_lacks(before: dict[str, object]) -> None:
+    """As after a pull that needs another image: here one is taken away from one zone."""
+    del before
+    lab("start")
+    zone = layout().zone(ZONES[1])
+
+    def images() -> str:
+        return run(str(program("ctr")), "--address", str(zone.socket), "-n", "k8s.io", "images", "list", "-q").out
+
+    assert PAUSE in images()
+    (reference,) = (line for line in images().split() if line.endswith(PAUSE))
+    run(str(program("ctr")), "--address", str(zone.socket), "-n", "k8s.io", "images", "remove", reference)
+    known = zone.images.read_text().split()
+    assert PAUSE not in images()
+    digests = {image_digest(archive) for archive in ensure_images(print) if "pause" in str(archive)}
+    zone.images.write_text("".join(f"{one}\n" for one in known if one not in digests))
+    lab("start")
+    assert PAUSE in images()
+    assert set(zone.images.read_text().split()) == set(known)
+
+
 def test_dead_parts_are_started_again(before: dict[str, object]) -> None:
     del before
     lab("start")
@@ -224,8 +248,6 @@ NAMESPACED = "/api/v1/namespaces/default"
 
 
 def kubectl(*arguments: str, check: bool = True) -> Finished:
-    from toolchain.programs import program
-
     return run(str(program("kubectl")), "--kubeconfig", str(layout().kubeconfig), *arguments, check=check)
 
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as some
 
-from manifests.credential import derive_password
+from manifests.credential import derive_password, owner_id
 
 MASTER = "correct horse battery staple, and more of it"
 USERS = some.text(some.characters(exclude_characters="\0", codec="utf-8"), min_size=1)
@@ -35,6 +35,12 @@ def test_user_and_generation_decide(users: tuple[str, str], generations: tuple[i
 
 def test_another_master_secret_is_another_password() -> None:
     assert derive_password(MASTER, "admin", 1) != derive_password(MASTER + ".", "admin", 1)
+
+
+def test_an_owner_is_told_from_others_and_is_no_password() -> None:
+    assert owner_id(MASTER, "dev") == owner_id(MASTER, "dev")
+    assert len({owner_id(MASTER, "dev"), owner_id(MASTER, "prod"), owner_id(MASTER + ".", "dev")}) == 3
+    assert not derive_password(MASTER, "dev", 1).startswith(owner_id(MASTER, "dev"))
 
 
 @given(user=USERS)

@@ -78,6 +78,22 @@ def test_a_traceback_is_reduced_to_its_exception() -> None:
     assert summary_of(message) == "the program failed: KeyError: 'zones'"
 
 
+def test_a_namespace_of_another_stack_is_told_as_that() -> None:
+    message = (
+        'resource "urn:pulumi:dev::p::kubernetes:core/v1:Namespace::kafka" was not successfully created by the '
+        "Kubernetes API server: Server-Side Apply field conflict detected. The resource managed by field manager "
+        '"pulumi-kubernetes-1" had an apply conflict: Apply failed with 1 conflict: conflict with '
+        '"pulumi-kubernetes-2": .metadata.annotations.kafka.pyairtable.dev/owner'
+    )
+    assert summary_of(message) == (
+        "the namespace belongs to another stack, or to this stack brought up from another checkout; nothing in it was "
+        "touched: destroy that one first (a lab that is left over goes with `python -m lab stop`), or give this stack "
+        "another kubernetes.namespace"
+    )
+    of_a_config_map = message.replace(".metadata.annotations.kafka.pyairtable.dev/owner", ".data.key")
+    assert summary_of(of_a_config_map) == of_a_config_map
+
+
 def test_markup_is_removed() -> None:
     assert plain("<{%fg 1%}>red<{%reset%}> \x1b[31mtoo\x1b[0m ") == "red too"
 
