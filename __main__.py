@@ -7,7 +7,7 @@ import pulumi_tls as tls
 from components.access import KafkaAccess, KafkaAccessArgs
 from components.companions import StackSecrets, create_companions
 from components.kafka_cluster import KafkaCluster, KafkaClusterArgs
-from components.source_position import keep_innermost_frame
+from components.sdk import trim_sdk
 from config.literals import ADMIN_USER
 from config.load import load_platform, read_connect_secrets
 from config.target import TargetError, check_reachable, resolve_target
@@ -16,7 +16,7 @@ from manifests.credential import derive_password, owner_id
 from manifests.schema_registry_access import internal_url, storage_topics
 from manifests.users import platform_users
 
-keep_innermost_frame()
+trim_sdk()
 platform, master_secret = load_platform()
 target = resolve_target(platform.kubernetes)
 try:

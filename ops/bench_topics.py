@@ -17,7 +17,6 @@ from typing import Any, Final
 
 import yaml
 from confluent_kafka.admin import AdminClient
-from pulumi.automation import Stack
 from pulumi.automation.errors import CommandError
 from rich.console import Console
 from rich.table import Table
@@ -188,12 +187,11 @@ def _pulumi(folder: Path, parallel: int, reporter: Reporter, title: str) -> Call
     programs = {**engine_environment(), "PYTHONPATH": str(_PROGRAM.parents[1])}
     engine = Engine.of(workspace, programs, own)
     engine.run("stack", "init", _STACK)
-    stack = Stack.select(_STACK, engine.automation())
 
     def act() -> None:
         with shown(reporter, title) as (progress, on_event):
             try:
-                engine.up(stack, on_event, parallel=parallel)
+                engine.up(on_event, parallel=parallel)
             except CommandError as error:
                 raise Failure(progress.failure() or str(engine_failure(error))) from None
 

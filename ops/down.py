@@ -64,12 +64,11 @@ def destroy(workspace: Workspace, reporter: Reporter) -> dict[str, int]:
     """Run the engine's destroy and, for dev, remove the stack."""
     engine = Engine.of(workspace, engine_environment())
     engine.break_stale_locks()
-    stack = engine.select()
-    if stack is None:
+    if engine.select() is None:
         return {}
     with shown(reporter, "pulumi destroy") as (progress, on_event):
         try:
-            engine.destroy(stack, on_event)
+            engine.destroy(on_event)
         except CommandError as error:
             raise Failure(progress.failure() or str(engine_failure(error))) from None
         except Interrupted:

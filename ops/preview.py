@@ -41,10 +41,10 @@ def preview(workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
         workspace.make_passphrase(os.environ)
         workspace.backend.mkdir(parents=True, exist_ok=True)
         engine = Engine.of(workspace, engine_environment())
-        stack = engine.prepare()
+        engine.prepare()
         with shown(reporter, "pulumi preview") as (progress, on_event):
             try:
-                engine.preview(stack, on_event)
+                engine.preview(on_event)
             except CommandError as error:
                 raise Failure(progress.failure() or str(engine_failure(error))) from None
             except Interrupted:

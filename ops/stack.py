@@ -7,25 +7,23 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from pulumi.automation import LocalWorkspace, Stack
 from pulumi.automation.errors import CommandError, ConcurrentUpdateError, StackNotFoundError
-from pulumi.automation.events import EngineEvent
 
 from config.literals import PROJECT
 from ops.command import InterruptibleCommand, engine_process_environment
+from ops.event_log import OnEvent, followed
 from ops.failure import Failure
 from ops.stack_config import MASTER_SECRET_KEY, find, insert
 from ops.workspace import DEV, Workspace, write_private
 
 PARALLEL: Final = 64
 """Resource operations at a time: most of ours wait for a cluster, not for this machine."""
-
-OnEvent = Callable[[EngineEvent], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +62,8 @@ class Engine:
         except CommandError as error:
             raise engine_failure(error) from None
 
-    def prepare(self) -> Stack:
-        """Return the stack, made with its run-time keys when it is not there; raises Failure when it can't be made.
+    def prepare(self) -> None:
+        """Make the stack with its run-time keys unless it is there; raises Failure when it can't be made.
 
         The engine writes salt and ciphertext to a project of its own outside the checkout, because it would reformat
         the whole configuration; from there they are put into Pulumi.<stack>.yaml, and nothing else of it changes.
@@ -75,7 +73,7 @@ class Engine:
         stack = self.select()
         if stack is not None and keys.salt and keys.master_secret:
             workspace.store_keys(keys)
-            return stack
+            return
         if not keys.master_secret:
             if workspace.stack != DEV:
                 raise Failure(
@@ -99,7 +97,6 @@ class Engine:
                 scratch.set_random_master_secret()
             made = find(scratch.workspace.config_text())
         workspace.store_keys(keys if keys.salt and keys.master_secret else made)
-        return stack or Stack.select(workspace.stack, self.automation())
 
     def run(self, *arguments: str) -> str:
         """Run an engine command that changes little and return its output; raises Failure with the engine's words."""
@@ -177,17 +174,36 @@ class Engine:
                 if lock["hostname"] == socket.gethostname() and not Path(f"/proc/{lock['pid']}").exists():
                     file.unlink()
 
-    def up(self, stack: Stack, on_event: OnEvent, *, parallel: int = PARALLEL) -> None:
+    def up(self, on_event: OnEvent, *, parallel: int = PARALLEL) -> None:
         """Bring the stack up; raises CommandError when the engine fails, Interrupted when it was stopped."""
-        stack.up(parallel=parallel, on_event=on_event, show_secrets=False, suppress_outputs=True, color="never")
+        self._operate("up", on_event, "--yes", "--skip-preview", "--suppress-outputs", parallel=parallel)
 
-    def preview(self, stack: Stack, on_event: OnEvent) -> None:
+    def preview(self, on_event: OnEvent) -> None:
         """Ask the engine what ``up`` would do; raises CommandError, Interrupted."""
-        stack.preview(parallel=PARALLEL, on_event=on_event, color="never")
+        self._operate("preview", on_event, "--suppress-outputs")
 
-    def destroy(self, stack: Stack, on_event: OnEvent) -> None:
+    def destroy(self, on_event: OnEvent) -> None:
         """Delete everything the stack made; raises CommandError, Interrupted."""
-        stack.destroy(parallel=PARALLEL, on_event=on_event, show_secrets=False, color="never")
+        self._operate("destroy", on_event, "--yes", "--skip-preview", "--suppress-outputs")
+
+    def _operate(self, operation: str, on_event: OnEvent, *options: str, parallel: int = PARALLEL) -> None:
+        """Run one operation with its events.
+
+        The Automation API's own operations ask for outputs and history after each: two more runs of the CLI, which
+        take a second and whose answers nobody needs.
+        """
+        with tempfile.TemporaryDirectory(prefix="kafka-platform-") as folder:
+            log = Path(folder) / "events"
+            with followed(log, on_event):
+                self.command.run(
+                    [
+                        *(operation, "--stack", self.workspace.stack, "--parallel", str(parallel), "--color", "never"),
+                        *("--event-log", str(log), "--exec-kind", "auto.local", *options),
+                    ],
+                    str(self.workspace.root),
+                    # The flag for the events is one of the CLI's hidden ones.
+                    {"PULUMI_DEBUG_COMMANDS": "true", **self.settings},
+                )
 
 
 def replace_root(engine: Engine, root: Path) -> Engine:

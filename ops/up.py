@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from pulumi.automation import Stack
 from pulumi.automation.errors import CommandError
 
 from config.target import check_reachable, resolve_target
@@ -73,9 +72,9 @@ def up(workspace: Workspace, reporter: Reporter) -> UpResult:
     with workspace.locked("up"):
         with phases.phase("toolchain"):
             ensure_programs(target, reporter)
-        engine, stack = start(workspace, target, reporter, phases)
+        engine = start(workspace, target, reporter, phases)
         recover(engine, reporter)
-        changes = update(engine, stack, reporter, phases)
+        changes = update(engine, reporter, phases)
         outputs = read_outputs(engine)
         acked: list[float] = []
         seen = None
@@ -134,7 +133,7 @@ def ensure_programs(target: Target, reporter: Reporter) -> None:
             ensure(groups, report)
 
 
-def start(workspace: Workspace, target: Target, reporter: Reporter, phases: Phases) -> tuple[Engine, Stack]:
+def start(workspace: Workspace, target: Target, reporter: Reporter, phases: Phases) -> Engine:
     """Start the lab and, beside it, make the stack; forget a state whose resources went with another lab."""
     workspace.make_passphrase(os.environ)
     workspace.backend.mkdir(parents=True, exist_ok=True)
@@ -146,23 +145,23 @@ def start(workspace: Workspace, target: Target, reporter: Reporter, phases: Phas
         if target.is_lab:
             with reporter.live("starting the lab"):
                 lab.start(reporter.update)
-        stack = prepared.result()
+        prepared.result()
         current = identity(target)
         if fate(workspace.recorded_cluster(), current) is Fate.DISCARD:
             reporter.say(
                 "the lab is a new one: the state of the stack, whose resources went with the old, is discarded"
             )
             engine.discard()
-            stack = engine.prepare()
+            engine.prepare()
     write_private(workspace.cluster_file, current)
-    return engine, stack
+    return engine
 
 
-def update(engine: Engine, stack: Stack, reporter: Reporter, phases: Phases) -> dict[str, int]:
+def update(engine: Engine, reporter: Reporter, phases: Phases) -> dict[str, int]:
     """Run the engine's update; return its changes by operation. Raises Failure with the program's own words."""
     with phases.phase("pulumi up"), shown(reporter, "pulumi up") as (progress, on_event):
         try:
-            engine.up(stack, on_event)
+            engine.up(on_event)
         except CommandError as error:
             raise Failure(progress.failure() or str(engine_failure(error))) from None
         except Interrupted:

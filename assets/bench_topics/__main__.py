@@ -6,9 +6,9 @@ from pathlib import Path
 import pulumi
 import pulumi_kafka as kafka
 
-from components.source_position import keep_innermost_frame
+from components.sdk import trim_sdk
 
-keep_innermost_frame()
+trim_sdk()
 
 access = json.loads(Path("access.json").read_text())
 provider = kafka.Provider(

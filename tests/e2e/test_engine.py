@@ -87,15 +87,15 @@ def master_secret(engine: Engine) -> str:
 
 def test_from_nothing_to_nothing(workspace: Workspace) -> None:
     engine = opened(workspace)
-    stack = engine.prepare()
-    assert dict(run(lambda on: engine.up(stack, on)).changes) == {"create": 3}
-    assert dict(run(lambda on: engine.up(stack, on)).changes) == {"same": 3}
+    engine.prepare()
+    assert dict(run(lambda on: engine.up(on)).changes) == {"create": 3}
+    assert dict(run(lambda on: engine.up(on)).changes) == {"same": 3}
     assert engine.resource_count() == 2
     secret = master_secret(engine)
     files = [path for path in workspace.root.rglob("*") if path.is_file()]
     assert len(files) > 5
     assert [path for path in files if secret.encode() in path.read_bytes()] == []
-    run(lambda on: engine.destroy(stack, on))
+    run(lambda on: engine.destroy(on))
     engine.run("stack", "rm", "dev", "--yes", "--preserve-config")
     workspace.remove_keys()
     workspace.remove()
@@ -109,10 +109,10 @@ def test_from_nothing_to_nothing(workspace: Workspace) -> None:
 
 def test_events_show_no_secret(workspace: Workspace) -> None:
     engine = opened(workspace)
-    stack = engine.prepare()
+    engine.prepare()
     seen: list[str] = []
-    engine.preview(stack, lambda event: seen.append(repr(event.__dict__)))
-    engine.up(stack, lambda event: seen.append(repr(event.__dict__)))
+    engine.preview(lambda event: seen.append(repr(event.__dict__)))
+    engine.up(lambda event: seen.append(repr(event.__dict__)))
     assert len(seen) > 5
     assert master_secret(engine) not in "".join(seen)
 
@@ -125,8 +125,8 @@ def test_no_argument_carries_the_master_secret(workspace: Workspace, tmp_path: P
     wrapper.write_text(f'#!/bin/sh\nprintf "%s\\n" "$*" >> {log}\nexec {real} "$@"\n')
     wrapper.chmod(0o755)
     engine.command.command = str(wrapper)
-    stack = engine.prepare()
-    run(lambda on: engine.up(stack, on))
+    engine.prepare()
+    run(lambda on: engine.up(on))
     engine.command.command = real
     arguments = log.read_text()
     assert "config set --secret kafka-platform:master_secret" in arguments
@@ -144,9 +144,9 @@ def test_a_reset_configuration_is_restored_with_the_same_secret(workspace: Works
 
 def test_a_lost_backend_is_made_anew_with_the_same_secret(workspace: Workspace) -> None:
     engine = opened(workspace)
-    stack = engine.prepare()
+    engine.prepare()
     before = master_secret(engine)
-    run(lambda on: engine.up(stack, on))
+    run(lambda on: engine.up(on))
     engine.discard()
     assert engine.select() is None
     engine.prepare()
@@ -156,8 +156,8 @@ def test_a_lost_backend_is_made_anew_with_the_same_secret(workspace: Workspace) 
 
 def test_a_lost_master_secret_of_a_stack_with_resources_is_told(workspace: Workspace) -> None:
     engine = opened(workspace)
-    stack = engine.prepare()
-    run(lambda on: engine.up(stack, on))
+    engine.prepare()
+    run(lambda on: engine.up(on))
     workspace.config_file.write_text(COMMITTED)
     workspace.keys_file.unlink()
     with pytest.raises(
@@ -187,20 +187,20 @@ def test_our_check_of_the_passphrase_agrees_with_the_engine(workspace: Workspace
 
 def test_the_program_s_refusal_is_told_in_its_own_words(workspace: Workspace) -> None:
     engine = opened(workspace)
-    stack = engine.prepare()
+    engine.prepare()
     text = workspace.config_text().replace(
         "kafka-platform:greeting", "kafka-platform:broken: yes\n    kafka-platform:x"
     )
     workspace.config_file.write_text(text)
     progress = EngineProgress()
     with pytest.raises(Exception, match=r"kafka\.zones"):
-        engine.up(stack, lambda event: progress.handle(event, 0.0))
+        engine.up(lambda event: progress.handle(event, 0.0))
     assert progress.failure() == "kafka.zones: [] is refused: at least one zone; add a zone"
 
 
 def test_a_lock_of_a_dead_engine_is_broken_and_of_a_living_one_is_not(workspace: Workspace) -> None:
     engine = opened(workspace)
-    stack = engine.prepare()
+    engine.prepare()
     folder = workspace.backend / ".pulumi" / "locks" / "organization" / "kafka-platform" / "dev"
     folder.mkdir(parents=True, exist_ok=True)
     ended = subprocess.Popen(["true"])
@@ -208,7 +208,7 @@ def test_a_lock_of_a_dead_engine_is_broken_and_of_a_living_one_is_not(workspace:
     lock = {"username": "x", "hostname": os.uname().nodename, "timestamp": "2026-01-01T00:00:00Z"}
     (folder / "dead.json").write_text(json.dumps({**lock, "pid": ended.pid}))
     engine.break_stale_locks()
-    run(lambda on: engine.up(stack, on))
+    run(lambda on: engine.up(on))
     living = folder / "living.json"
     living.write_text(json.dumps({**lock, "pid": os.getpid()}))
     engine.break_stale_locks()
@@ -224,7 +224,8 @@ from toolchain.engine import engine_environment
 
 engine = Engine.of(Workspace(pathlib.Path(sys.argv[1])), engine_environment())
 try:
-    engine.up(engine.prepare(), lambda event: None)
+    engine.prepare()
+    engine.up(lambda event: None)
 except Interrupted:
     sys.exit(42)
 """
@@ -233,7 +234,7 @@ except Interrupted:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_leaves_a_sound_state(workspace: Workspace, number: signal.Signals) -> None:
     engine = opened(workspace)
-    stack = engine.prepare()
+    engine.prepare()
     hold, begun = workspace.root / "hold", workspace.root / "begun"
     hold.touch()
     with subprocess.Popen([sys.executable, "-c", INTERRUPTIBLE, str(workspace.root)], cwd=ROOT) as child:
@@ -247,4 +248,4 @@ def test_an_interrupt_leaves_a_sound_state(workspace: Workspace, number: signal.
     assert "second" not in names, "nothing new was begun"
     assert not state.get("pending_operations")
     assert list((workspace.backend / ".pulumi" / "locks").rglob("*.json")) == []
-    assert dict(run(lambda on: engine.up(stack, on)).changes) == {"create": 1, "same": 2}
+    assert dict(run(lambda on: engine.up(on)).changes) == {"create": 1, "same": 2}

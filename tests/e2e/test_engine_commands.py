@@ -77,8 +77,8 @@ def bring_up(workspace: Workspace) -> dict[str, int]:
     reporter = quiet()
     target = preflight(workspace)
     with workspace.locked("up"):
-        engine, stack = start(workspace, target, reporter, Phases(reporter))
-        return update(engine, stack, reporter, Phases(reporter))
+        engine = start(workspace, target, reporter, Phases(reporter))
+        return update(engine, reporter, Phases(reporter))
 
 
 @pytest.mark.usefixtures("cluster")

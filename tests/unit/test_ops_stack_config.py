@@ -1,5 +1,7 @@
 """The run-time keys go into a configuration and out again, and nothing else of it changes."""
 
+import subprocess
+
 import pytest
 import yaml
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from ops.passphrase import fits
 from ops.stack_config import RuntimeKeys, find, insert, strip
+from tests.e2e.harness import ROOT
 
 KEYS = RuntimeKeys(salt="v1:c2FsdA==:v1:bm9uY2U=:dGV4dA==", master_secret="v1:bm9uY2U=:Y2lwaGVy")
 
@@ -95,3 +98,11 @@ def test_a_salt_that_is_damaged_fits_nothing() -> None:
 
 def test_a_salt_of_another_format_is_left_to_the_engine() -> None:
     assert fits("x", "v2:something")
+
+
+def test_no_committed_stack_holds_what_a_run_adds_to_the_dev_stack() -> None:
+    """They belong to one checkout's stack: every other checkout would lack the passphrase that opens them."""
+    committed = subprocess.run(
+        ["git", "show", "HEAD:Pulumi.dev.yaml"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert find(committed) == RuntimeKeys()
