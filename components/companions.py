@@ -12,10 +12,11 @@ from components.kafka_cluster import KafkaCluster
 from components.ksqldb import KsqlDb, KsqlDbArgs
 from components.schema_registry import SchemaRegistry, SchemaRegistryArgs
 from components.schema_subjects import SchemaSubjects, SchemaSubjectsArgs
-from config.literals import KSQLDB_USER
+from config.literals import KAFKA_UI_USER, KSQLDB_USER
 from config.platform import PlatformSpec
 from manifests.acl import service_user
 from manifests.ksqldb import KsqlDbCluster
+from manifests.schema_registry_access import internal_url
 from manifests.users import platform_users
 
 
@@ -42,6 +43,8 @@ def create_companions(
     # What reads or writes records with schemas comes after them.
     after: list[pulumi.Resource] = [cluster, access]
     namespace = platform.kubernetes.namespace
+    registry_url = None if platform.schema_registry is None else internal_url(namespace)
+    registry_passwords: pulumi.Output[dict[str, str]] | None = None
     if platform.schema_registry is not None:
         registry = SchemaRegistry(
             "schema-registry",
@@ -70,6 +73,7 @@ def create_companions(
             opts,
         )
         after.append(subjects)
+        registry_passwords = registry.passwords
         outputs["schema_registry"] = {"urls": registry.urls, "passwords": registry.passwords}
     if platform.connect is not None:
         connect = ConnectCluster(
@@ -93,15 +97,21 @@ def create_companions(
         ksqldb = KsqlDb(
             "ksqldb",
             KsqlDbArgs(
-                cluster=KsqlDbCluster(spec=platform.ksqldb, kafka=platform.kafka, namespace=namespace),
+                cluster=KsqlDbCluster(
+                    spec=platform.ksqldb,
+                    kafka=platform.kafka,
+                    namespace=namespace,
+                    schema_registry_url=registry_url,
+                ),
                 ca_pem=cluster.ca_pem,
                 # A certificate is public; the mapping it comes from isn't.
                 kafka_certificate_pem=pulumi.Output.unsecret(
                     access.clients.apply(lambda clients: clients[KSQLDB_USER]["certificate_pem"])
                 ),
+                registry_password=_password(registry_passwords, KSQLDB_USER),
                 master_secret=secrets.master,
                 protect=platform.protect,
-                after=[cluster, access],
+                after=after,
             ),
             opts,
         )
@@ -114,11 +124,18 @@ def create_companions(
                 kafka=platform.kafka,
                 namespace=namespace,
                 ca_pem=cluster.ca_pem,
+                schema_registry_url=registry_url,
+                registry_password=_password(registry_passwords, KAFKA_UI_USER),
                 master_secret=secrets.master,
                 protect=platform.protect,
-                after=[cluster, access],
+                after=after,
             ),
             opts,
         )
         outputs["consoles"] = {"logins": consoles.logins, "ca_pem": consoles.ca_pem}
     return outputs
+
+
+def _password(passwords: pulumi.Output[dict[str, str]] | None, user: str) -> pulumi.Output[str] | None:
+    """Return a user's password at the registry, None where there is no registry, or the user doesn't log in there."""
+    return None if passwords is None else passwords.apply(lambda all_of_them: all_of_them.get(user, ""))

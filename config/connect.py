@@ -75,6 +75,9 @@ class OutboxSpec(Spec):
     """Topic of an event; ``{aggregate}`` is the row's aggregatetype."""
     aggregates: tuple[str, ...]
     """Aggregate types the table may hold. A row of another goes to the connector's dead letter topic."""
+    headers: Mapping[str, str] = {"type": "eventType", "aggregatetype": "aggregateType"}
+    """Column to the record header it becomes; the event's id is one anyway, called id. pyairtable_events' table has
+    the columns of the envelope besides: see its README."""
     create_publication: bool = True
     """False: the publication ``connect_<connector>`` is made by the database's owner."""
 

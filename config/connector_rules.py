@@ -14,6 +14,8 @@ from config.parts import Parts
 _NAME: Final = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 _SECRET: Final = re.compile(r"[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?")
 _AGGREGATE: Final = re.compile(r"[A-Za-z0-9_-]+")
+_COLUMN: Final = re.compile(r"[a-z_][a-z0-9_]*")
+_HEADER: Final = re.compile(r"[A-Za-z0-9_-]+")
 _TABLE: Final = re.compile(r"\w+\.\w+")
 _SECTIONS: Final = {
     Plugin.DEBEZIUM_POSTGRES: "outbox",
@@ -156,6 +158,11 @@ def outboxes(parts: Parts) -> Iterator[Problem]:
         if outbox.topic.count("{aggregate}") != 1:
             allowed = "it holds {aggregate} once, or all aggregates would share a topic"
             yield Problem(f"{path}.topic", shown(outbox.topic), allowed, "correct it")
+        for column, header in outbox.headers.items():
+            if not _COLUMN.fullmatch(column) or not _HEADER.fullmatch(header):
+                at_header = f"{path}.{dotted(['headers', column])}"
+                allowed = "a column has the characters a-z 0-9 _, a header A-Z a-z 0-9 _ -"
+                yield Problem(at_header, shown(header), allowed, "correct it")
         if not outbox.aggregates:
             yield Problem(f"{path}.aggregates", "a list", "it is empty", "name the table's aggregate types")
         for index, aggregate in enumerate(outbox.aggregates):

@@ -34,8 +34,6 @@ _CONVERTERS = {
     Format.JSON: "org.apache.kafka.connect.json.JsonConverter",
     Format.STRING: "org.apache.kafka.connect.storage.StringConverter",
 }
-_HEADERS = "type:header:eventType,aggregatetype:header:aggregateType"
-"""Columns that become headers, beside the event's id, which is one anyway."""
 _MATCHES = "org.apache.kafka.connect.transforms.predicates.TopicNameMatches"
 _ROUTER = "org.apache.kafka.connect.transforms.RegexRouter"
 _HEARTBEAT = "heartbeat"
@@ -76,7 +74,7 @@ def connector_config(
         "connector.class": CLASSES[connector.plugin],
         "tasks.max": str(connector.tasks),
         **_converter("key", connector.key_format, connect, namespace),
-        **_converter("value", connector.value_format, connect, namespace),
+        **(_payload() if _passes_bytes(connector) else _converter("value", connector.value_format, connect, namespace)),
         **_plugin(connector),
         **_errors(connector, replication_factor),
         **{setting: directory_reference(paths.SECRETS, name) for setting, name in connector.secrets.items()},
@@ -89,6 +87,28 @@ def connector_config(
     if found := plain_secrets(whole):
         raise UnsafeManifest(f"connector {connector.name} must hold no secret in plain: {', '.join(found)}")
     return whole
+
+
+def _passes_bytes(connector: ConnectorSpec) -> bool:
+    return connector.outbox is not None and connector.value_format is Format.BYTES
+
+
+def _payload() -> dict[str, str]:
+    """Return the converter of an outbox's payload in bytes: the connector's own heartbeats are no bytes, and Kafka's
+    converter would fail the task at the first (debezium.io, «Outbox event router», Avro).
+    """
+    return {
+        "value.converter": "io.debezium.converters.BinaryDataConverter",
+        "value.converter.delegate.converter.type": _CONVERTERS[Format.JSON],
+        "value.converter.delegate.converter.type.schemas.enable": "false",
+    }
+
+
+def _headers(outbox: OutboxSpec) -> dict[str, str]:
+    if not outbox.headers:
+        return {}
+    placed = ",".join(f"{column}:header:{header}" for column, header in sorted(outbox.headers.items()))
+    return {"transforms.route.table.fields.additional.placement": placed}
 
 
 def _text(value: str | int | float | bool) -> str:
@@ -140,7 +160,7 @@ def _outbox(connector: ConnectorSpec, outbox: OutboxSpec) -> dict[str, str]:
         "transforms.route.table.field.event.key": "aggregateid",
         "transforms.route.route.by.field": "aggregatetype",
         "transforms.route.route.topic.replacement": outbox.topic_of("${routedByValue}"),
-        "transforms.route.table.fields.additional.placement": _HEADERS,
+        **_headers(outbox),
         "transforms.route.table.op.invalid.behavior": "warn",
         "transforms.heartbeat.type": _ROUTER,
         "transforms.heartbeat.regex": re.escape(f"{_HEARTBEAT}.{connector.name}"),

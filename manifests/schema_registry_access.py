@@ -38,18 +38,22 @@ class RegistryUser:
 
     name: str
     subjects: tuple[str, ...]
+    prefixes: tuple[str, ...] = ()
+    """Beginnings of topics whose key and value subjects it writes, whatever their rest is."""
     credential_generation: int = 1
 
 
 def registry_users(users: Iterable[KafkaUser]) -> tuple[RegistryUser, ...]:
     """Return the registry's users: whoever may write a topic registers its value subject, and no other.
 
-    Subjects are named by Confluent's TopicNameStrategy. What is shared, like the envelope, is the administrator's.
+    Whoever makes topics of a prefix, as ksqlDB does, has the key and value subjects of the prefix. Subjects are named
+    by Confluent's TopicNameStrategy. What is shared, like the envelope, is the administrator's.
     """
     return tuple(
         RegistryUser(
             name=user.name,
             subjects=tuple(f"{entry.name}-value" for entry in sorted(user.entries) if _writes_topic(entry)),
+            prefixes=tuple(entry.name for entry in sorted(user.entries) if _makes_topics(entry)),
             credential_generation=user.credential_generation,
         )
         for user in users
@@ -62,6 +66,14 @@ def _writes_topic(entry: Entry) -> bool:
         ResourceType.TOPIC,
         Pattern.LITERAL,
         Operation.WRITE,
+    )
+
+
+def _makes_topics(entry: Entry) -> bool:
+    return (entry.resource_type, entry.pattern, entry.operation) == (
+        ResourceType.TOPIC,
+        Pattern.PREFIXED,
+        Operation.ALL,
     )
 
 

@@ -46,11 +46,12 @@ def proxy_config(
 ) -> str:
     """Return the whole configuration of one replica's proxy. It holds no secret.
 
-    Everyone who logs in may read. A path outside of Confluent's API leads nowhere, and what was decided about is what
-    is passed on: the decoded, normalised path, in characters that no program reads in another way. Of ``others``,
-    Confluent's replicas, one is the leader, which writes; the process reaches each on the loopback port that it has
-    in its own pod, and the proxy takes that to the other's proxy, over TLS and with the client's own password. Raises
-    UnsafeManifest for a user or subject that the permissions couldn't tell from another.
+    Everyone who logs in may read. A path outside of Confluent's API leads nowhere, but for schemas by their ids in
+    Apicurio's own, which its converters for Kafka Connect read. What was decided about is what is passed on: the
+    decoded, normalised path, in characters that no program reads in another way. Of ``others``, Confluent's replicas,
+    one is the leader, which writes; the process reaches each on the loopback port that it has in its own pod, and the
+    proxy takes that to the other's proxy, over TLS and with the client's own password. Raises UnsafeManifest for a user
+    or subject that the permissions couldn't tell from another.
     """
     return "\n".join(
         [
@@ -101,6 +102,7 @@ def proxy_config(
             "            proxy_pass http://registry;",
             *_forwarded(implementation),
             "        }",
+            *_native_reads(implementation),
             "        location / { set $path $uri; root /nonexistent; }",
             "    }",
             *(line for other in others for line in _towards(other)),
@@ -150,12 +152,16 @@ def _permissions(users: Sequence[RegistryUser]) -> list[str]:
     for user in sorted(users, key=lambda one: one.name):
         if not _NAME.fullmatch(user.name) or user.name == ADMIN_USER:
             raise UnsafeManifest(f"user {user.name!r} of the schema registry must be a service's id")
-        for subject in user.subjects:
+        for subject in (*user.subjects, *user.prefixes):
             if not _SUBJECT.fullmatch(subject):
                 raise UnsafeManifest(f"subject {subject!r} of {user.name} must be of the characters a-z A-Z 0-9 . _ -")
         if user.subjects:
             subjects = "|".join(re.escape(subject) for subject in user.subjects)
             rules.append(f'        "~^{user.name} POST /subjects/({subjects})/versions$" 1;')
+        if user.prefixes:
+            prefixes = "|".join(re.escape(prefix) for prefix in user.prefixes)
+            within = f"({prefixes})[A-Za-z0-9._-]*-(key|value)"
+            rules.append(f'        "~^{user.name} POST /subjects/{within}/versions$" 1;')
     return [
         '    map "$remote_user $request_method $path" $may {',
         "        default 0;",
@@ -202,6 +208,20 @@ def _forwarded(implementation: RegistryImplementation) -> list[str]:
     if implementation is not RegistryImplementation.CONFLUENT:
         lines.append('            proxy_set_header Authorization "";')
     return lines
+
+
+def _native_reads(implementation: RegistryImplementation) -> list[str]:
+    """Return what Apicurio's own converters read besides: a schema by the id in a record, and what it refers to."""
+    if implementation is not RegistryImplementation.APICURIO:
+        return []
+    return [
+        r"        location ~ ^/apis/registry/v2/ids/(contentIds|globalIds)/[0-9]+(/references)?$ {",
+        "            set $path $uri;",
+        "            limit_except GET { deny all; }",
+        "            proxy_pass http://registry;",
+        *_forwarded(implementation),
+        "        }",
+    ]
 
 
 def _towards(other: Replica) -> list[str]:

@@ -303,6 +303,16 @@ def test_companions_are_where_the_platform_wants_them() -> None:
         assert {each.metadata["name"] for each in program(stack).by_type("Deployment")} == {"ksqldb-cli", "kafka-ui"}
 
 
+@pytest.mark.parametrize("stack", ["staging", "prod"])
+@pytest.mark.parametrize(
+    ("name", "setting"), [("kafka-ui-config", '"schemaRegistry": '), ("ksqldb-config", "ksql.schema.registry.url=")]
+)
+def test_companions_log_in_at_the_registry(stack: str, name: str, setting: str) -> None:
+    maps = program(stack).by_type("kubernetes:core/v1:ConfigMap")
+    (found,) = (reveal(each.inputs["data"]) for each in maps if each.metadata["name"] == name)
+    assert [setting in text for text in found.values()].count(True) == len(found) - (name == "kafka-ui-config")
+
+
 def test_passwords_of_companions_are_in_plain_nowhere(recording: Recording) -> None:
     secret: list[str] = []
     for section in COMPANIONS.keys() & recording.exports.keys():

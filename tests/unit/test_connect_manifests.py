@@ -57,7 +57,10 @@ def test_an_outbox_routes_by_aggregate_and_keeps_its_order() -> None:
     assert config["transforms.route.table.field.event.key"] == "aggregateid"
     assert config["transforms.route.route.topic.replacement"] == "pyairtable.${routedByValue}.events"
     assert config["transforms.unknown.replacement"] == "dlq"
-    assert config["value.converter"] == "org.apache.kafka.connect.converters.ByteArrayConverter"
+    assert config["value.converter"] == "io.debezium.converters.BinaryDataConverter"
+    assert config["value.converter.delegate.converter.type"] == "org.apache.kafka.connect.json.JsonConverter"
+    headers = "transforms.route.table.fields.additional.placement"
+    assert config[headers] == "aggregatetype:header:aggregateType,type:header:eventType"
     assert config["database.password"] == "${dir:/etc/kafka-connect/secrets:outbox}"
 
 

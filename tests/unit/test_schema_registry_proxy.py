@@ -22,10 +22,11 @@ from manifests.schema_registry_proxy import Replica, proxy_config
 from manifests.unsafe import UnsafeManifest
 from tests.schema_registry import HOST, configuration, free_port, nginx
 
-PASSWORDS = {"admin": "admin's", "auth-service": "auth's", "ai-service": "ai's"}
+PASSWORDS = {"admin": "admin's", "auth-service": "auth's", "ai-service": "ai's", "ksqldb": "ksqldb's"}
 USERS = (
     RegistryUser(name="auth-service", subjects=("pyairtable.auth.events-value", "pyairtable.dlq.events-value")),
     RegistryUser(name="ai-service", subjects=()),
+    RegistryUser(name="ksqldb", subjects=(), prefixes=("ksql.", "_confluent-ksql-")),
 )
 OWN = "/subjects/pyairtable.auth.events-value/versions"
 
@@ -197,6 +198,21 @@ def test_a_service_registers_its_own_subjects(apicurio: Proxy) -> None:
     assert apicurio.logs(f'auth-service "POST {OWN}" 200')
 
 
+def test_who_makes_topics_of_a_prefix_registers_their_subjects(apicurio: Proxy) -> None:
+    wanted = {
+        "ksql.totals-value": 200,
+        "ksql.totals-key": 200,
+        "_confluent-ksql-x-value": 200,
+        "ksqlXtotals-value": 403,
+        "ksql.totals": 403,
+        "other.ksql.totals-value": 403,
+        "pyairtable.auth.events-value": 403,
+    }
+    found = {one: apicurio.status("POST", f"/subjects/{one}/versions", "ksqldb") for one in wanted}
+    assert found == wanted
+    assert apicurio.status("POST", "/subjects/ksql.totals-value/versions", "auth-service") == 403
+
+
 @pytest.mark.parametrize(("method", "path"), [("DELETE", "/subjects/any"), ("PUT", "/config"), ("POST", OWN)])
 def test_the_administrator_does_everything(apicurio: Proxy, method: str, path: str) -> None:
     assert apicurio.status(method, path, "admin") == 200
@@ -224,6 +240,21 @@ def test_a_path_outside_of_the_api_leads_nowhere(apicurio: Proxy, path: str) -> 
         assert apicurio.status("GET", path, user) in (400, 404)
     assert len(apicurio.registry.seen) == before
     assert apicurio.status("GET", path) in (400, 401)
+
+
+@pytest.mark.parametrize(
+    "path", ["/apis/registry/v2/ids/contentIds/7", "/apis/registry/v2/ids/contentIds/7/references"]
+)
+def test_converters_read_a_records_schema_by_its_id(apicurio: Proxy, path: str) -> None:
+    status, _, body = apicurio.ask("GET", path, "auth-service")
+    assert (status, json.loads(body)) == (200, {"reached": path})
+    assert apicurio.status("GET", path) == 401
+    before = len(apicurio.registry.seen)
+    assert [apicurio.status(method, path, "auth-service") for method in ("POST", "PUT", "DELETE")] == [403] * 3
+    assert apicurio.status("DELETE", path, "admin") == 403
+    assert apicurio.status("GET", "/apis/registry/v2/groups/default/artifacts", "admin") == 404
+    assert apicurio.status("GET", "/apis/registry/v2/ids/contentIds/7/../../../admin/rules", "admin") == 404
+    assert len(apicurio.registry.seen) == before
 
 
 def test_an_encoded_slash_can_not_make_a_subject_look_like_another(apicurio: Proxy) -> None:
