@@ -1,4 +1,4 @@
-"""A PostgreSQL of the test's own: in its own folder, on a free loopback port, as an unprivileged user."""
+"""A PostgreSQL of the test's own: in its own folder, on a free port, as an unprivileged user."""
 
 import os
 import pwd
@@ -8,10 +8,11 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 
@@ -19,6 +20,7 @@ USER: Final = "postgres"
 """Account of Debian's package: PostgreSQL refuses to run as root."""
 LONGEST: Final = 1800
 """Seconds after which the server ends by itself, whatever becomes of the tests."""
+LOOPBACK: Final = "127.0.0.1"
 
 
 def binaries() -> Path:
@@ -28,66 +30,118 @@ def binaries() -> Path:
     return found[-1].parent
 
 
+@dataclass
+class Server:
+    """A server that can be killed and started again; loopback needs no password, other addresses TLS and one."""
+
+    folder: Path
+    addresses: Sequence[str] = (LOOPBACK,)
+    settings: Sequence[str] = ()
+    port: int = 0
+    process: "subprocess.Popen[bytes] | None" = None
+    account: pwd.struct_passwd = field(default_factory=lambda: pwd.getpwnam(USER))
+
+    @property
+    def dsn(self) -> str:
+        return f"host={LOOPBACK} port={self.port} user=test dbname=postgres connect_timeout=10"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def connect(self, **options: Any) -> "psycopg.Connection[Any]":
+        return psycopg.connect(self.dsn, **options)
+
+    def initialise(self) -> None:
+        arguments = ["--auth=trust", "--username=test", "--no-sync", "--encoding=UTF8"]
+        subprocess.run(
+            [binaries() / "initdb", "--pgdata", self.data, *arguments],
+            check=True,
+            capture_output=True,
+            **self._as_account(),
+        )
+        with socket.socket() as free:
+            free.bind((LOOPBACK, 0))
+            self.port = free.getsockname()[1]
+
+    def admit(self, network: str, certificate: Path, key: Path) -> None:
+        """Let clients of a network in over TLS, with their passwords."""
+        for source, name in ((certificate, "server.crt"), (key, "server.key")):
+            target = self.data / name
+            shutil.copyfile(source, target)
+            target.chmod(0o600)
+            os.chown(target, self.account.pw_uid, self.account.pw_gid)
+        with (self.data / "pg_hba.conf").open("a") as rules:
+            rules.write(f"hostssl all all {network} scram-sha-256\n")
+
+    def start(self) -> None:
+        settings = [
+            f"listen_addresses={','.join(self.addresses)}",
+            f"port={self.port}",
+            "unix_socket_directories=",
+            "fsync=off",
+            "shared_buffers=16MB",
+            *self.settings,
+        ]
+        arguments = [argument for setting in settings for argument in ("-c", setting)]
+        timeout = shutil.which("timeout")
+        assert timeout is not None
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [timeout, "--signal=INT", str(LONGEST), binaries() / "postgres", "-D", self.data, *arguments],
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                **self._as_account(),
+            )
+        self._wait()
+
+    def kill(self) -> None:
+        """Kill the server's first process (SIGKILL); its children notice and end, as after a crash."""
+        assert self.process is not None
+        os.kill(int((self.data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+        self.process.wait(60)
+
+    def stop(self) -> None:
+        """A fast shutdown: it doesn't wait for clients."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(60)
+
+    def _as_account(self) -> dict[str, Any]:
+        return {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": [], "cwd": self.folder}
+
+    def _wait(self) -> None:
+        log, deadline = self.folder / "log", time.monotonic() + 60
+        while True:
+            try:
+                self.connect().close()
+            except psycopg.OperationalError:
+                assert self.process is not None
+                assert self.process.poll() is None, log.read_text()[-3000:]
+                assert time.monotonic() < deadline, log.read_text()[-3000:]
+                time.sleep(0.1)
+            else:
+                return
+
+
 @contextmanager
-def running() -> Iterator[str]:
-    """Run a server and give its connection string; it leaves nothing behind."""
-    home, account = binaries(), pwd.getpwnam(USER)
+def server(addresses: Sequence[str] = (LOOPBACK,), settings: Sequence[str] = ()) -> Iterator[Server]:
+    """Make a server that isn't started yet; it leaves nothing behind."""
     # Not pytest's own folder: that one is closed to everybody but the user of the tests.
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
-    os.chown(folder, account.pw_uid, account.pw_gid)
+    made = Server(folder, addresses, settings)
+    os.chown(folder, made.account.pw_uid, made.account.pw_gid)
     try:
-        yield from _running(home, folder, account)
+        made.initialise()
+        yield made
     finally:
+        made.stop()
         shutil.rmtree(folder)
 
 
-def _running(home: Path, folder: Path, account: pwd.struct_passwd) -> Iterator[str]:
-    data = folder / "data"
-    run = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": [], "cwd": folder}
-    subprocess.run(
-        [home / "initdb", "--pgdata", data, "--auth=trust", "--username=test", "--no-sync", "--encoding=UTF8"],
-        check=True,
-        capture_output=True,
-        **run,  # type: ignore[call-overload]
-    )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = [
-        "listen_addresses=127.0.0.1",
-        f"port={port}",
-        "unix_socket_directories=",
-        "fsync=off",
-        "shared_buffers=16MB",
-    ]
-    arguments = [argument for setting in settings for argument in ("-c", setting)]
-    timeout = shutil.which("timeout")
-    assert timeout is not None
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [timeout, "--signal=INT", str(LONGEST), home / "postgres", "-D", data, *arguments],
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-            **run,  # type: ignore[call-overload]
-        )
-    dsn = f"host=127.0.0.1 port={port} user=test dbname=postgres connect_timeout=10"
-    try:
-        _wait(dsn, server, folder / "log")
-        yield dsn
-    finally:
-        # A fast shutdown: it doesn't wait for clients.
-        server.send_signal(signal.SIGINT)
-        server.wait(60)
-
-
-def _wait(dsn: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            psycopg.connect(dsn).close()
-        except psycopg.OperationalError:
-            assert server.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.1)
-        else:
-            return
+@contextmanager
+def running() -> Iterator[str]:
+    """Run a server on loopback and give its connection string."""
+    with server() as made:
+        made.start()
+        yield made.dsn

@@ -1,0 +1,272 @@
+"""Kafka Connect on the dev stack: a PostgreSQL's outbox by Debezium, a lake of Iceberg in an object store."""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+import psycopg
+import pytest
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+from pyiceberg.table import StaticTable
+
+from lab.faults import kill_broker
+from pyairtable_events.envelope import Event
+from pyairtable_events.outbox import OutboxWriter
+from pyairtable_events.redrive import read_to_end
+from tests.e2e.event_platform import CATALOG, REGION, TABLE, EventPlatform, event_platform, rows
+from tests.e2e.harness import Platform, deliver, wait_for
+from tests.e2e.test_changes import operations
+from tests.events import DEAD_LETTERS, WORKFLOWS, completed
+
+pytestmark = pytest.mark.e2e
+
+WORKER = "kafka-connect-0"
+AGGREGATES = 20
+
+
+@pytest.fixture(scope="module")
+def events(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EventPlatform]:
+    with event_platform(platform, tmp_path_factory.mktemp("connect")) as made:
+        yield made
+
+
+@dataclass
+class Service:
+    """workflow-engine, as it writes events into its outbox, several transactions a second."""
+
+    events: EventPlatform
+    rolled_back: list[str] = field(default_factory=list)
+    interrupted: int = 0
+    raised: list[BaseException] = field(default_factory=list)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def __enter__(self) -> "Service":
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        assert self._thread is not None
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            bus = self.events.bus("workflow-engine")
+            writer, number = OutboxWriter(bus.serde), 0
+            while not self._stop.wait(0.05):
+                number += 1
+                try:
+                    self._transaction(writer, number)
+                except psycopg.OperationalError:
+                    # The server was killed: whether the transaction is in is for the table to say.
+                    self.interrupted += 1
+                    time.sleep(0.5)
+            bus.close()
+        except BaseException as error:  # noqa: BLE001 raised by the test
+            self.raised.append(error)
+
+    def _transaction(self, writer: OutboxWriter, number: int) -> None:
+        batch = [completed(number, key=f"run-{(number + offset) % AGGREGATES}") for offset in range(1 + number % 3)]
+        with self.events.database.connect() as connection:
+            writer.write(connection, WORKFLOWS, *batch)
+            if number % 7 == 0:
+                connection.rollback()
+                self.rolled_back += [str(event.id) for event in batch]
+
+
+def published(events: EventPlatform) -> list[tuple[str, str]]:
+    """Key and event id of every record of the topic that is an event of the outbox, in the order of its partition."""
+    bus = events.bus("analytics-service")
+    try:
+        records = read_to_end(bus, f"analytics-service-{uuid4().hex}", WORKFLOWS)
+        found = [
+            ((one.key or b"").decode(), one.header("ce_id"))
+            for one in records
+            if (one.key or b"").startswith(b"run-") and one.header("ce_id") is not None
+        ]
+        return [(key, str(event)) for key, event in found]
+    finally:
+        bus.close()
+
+
+def restarts(platform: Platform, pod: str) -> int:
+    (found,) = (one for one in platform.pods("kafka-connect") if one["metadata"]["name"] == pod)
+    return sum(int(one["restartCount"]) for one in found["status"]["containerStatuses"])
+
+
+def test_no_change_follows(events: EventPlatform) -> None:
+    overlay = events.overlay(events.outbox(), events.lake())
+    assert events.platform.preview(overlay) == {}
+
+
+def test_rows_arrive_once_and_in_order_whatever_is_killed(
+    events: EventPlatform, record_property: Callable[[str, object], None]
+) -> None:
+    """The worker, which also runs the sink, then the database, then a broker are killed while a service writes."""
+    platform, before = events.platform, restarts(events.platform, WORKER)
+    with Service(events) as service:
+        wait_for("the first rows in Kafka", lambda: len(published(events)) > 10)
+        kill_broker(WORKER)
+        wait_for("the worker's restart", lambda: restarts(platform, WORKER) > before)
+        wait_for("rows after the worker's death", lambda: lag(events) < 20, timeout=180)
+        events.database.kill()
+        time.sleep(2)
+        events.database.start()
+        wait_for("rows after the database's death", lambda: service.interrupted > 0 and lag(events) < 20, timeout=180)
+        kill_broker("kafka-broker-b-0")
+        time.sleep(10)
+    assert service.raised == []
+    platform.wait_healthy()
+    committed = rows(events.database)
+    wait_for("the last rows in Kafka", lambda: len(published(events)) >= len(committed), timeout=180)
+    record_property("outbox", f"{len(committed)} rows, {len(service.rolled_back)} rolled back")
+    assert len(committed) > 300
+    assert len(service.rolled_back) > 30
+    log = published(events)
+    assert {event: count for (_, event), count in Counter(log).items() if count > 1} == {}, "sent twice"
+    assert by_aggregate(log) == by_aggregate(committed), "lost, or out of order"
+    assert {event for _, event in log} & set(service.rolled_back) == set()
+
+
+def lag(events: EventPlatform) -> int:
+    return len(rows(events.database)) - len(published(events))
+
+
+def by_aggregate(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for aggregate, event in pairs:
+        found.setdefault(aggregate, []).append(event)
+    return found
+
+
+def test_a_consumer_takes_them_for_events(events: EventPlatform) -> None:
+    """What Debezium passes on is byte for byte what the service wrote: Avro by the registered schema."""
+    bus = events.bus("analytics-service")
+    wanted = {event for _, event in rows(events.database)}
+    records = read_to_end(bus, f"analytics-service-{uuid4().hex}", WORKFLOWS)
+    decoded = [bus.serde.decode(one) for one in records if one.header("ce_id") in wanted]
+    bus.close()
+    assert {str(event.id) for event in decoded} == wanted
+    assert {event.envelope.source for event in decoded} == {"workflow-engine"}
+
+
+def lake(events: EventPlatform) -> Counter[str]:
+    """How often each event's id is in the lake, read by another tool than the one that wrote it."""
+    namespace, _, name = TABLE.partition(".")
+    with psycopg.connect(f"{events.database.dsn} dbname={CATALOG}") as connection:
+        found = connection.execute(
+            "SELECT metadata_location FROM iceberg_tables WHERE table_namespace = %s AND table_name = %s",
+            (namespace, name),
+        ).fetchone()
+    if found is None:
+        return Counter()
+    keys = {"s3.access-key-id": "any", "s3.secret-access-key": "any"}
+    table = StaticTable.from_metadata(found[0], properties={"s3.endpoint": events.store, "s3.region": REGION, **keys})
+    ids = [row["envelope"]["id"] for row in table.scan(selected_fields=("envelope",)).to_arrow().to_pylist()]
+    return Counter(str(one) for one in ids)
+
+
+def test_everything_is_in_the_lake_once(events: EventPlatform) -> None:
+    """The worker was killed while the sink ran: what it had written and not committed isn't there twice."""
+    wanted = {event for _, event in rows(events.database)}
+    wait_for("everything in the lake", lambda: wanted <= set(lake(events)), timeout=180)
+    time.sleep(10)
+    found = lake(events)
+    assert {event: count for event, count in found.items() if count > 1} == {}
+    assert wanted <= set(found)
+
+
+def dead_letters(platform: Platform, marked: bytes) -> list[dict[str, bytes]]:
+    """Headers of the records of the dead letter topic whose value begins so."""
+    consumer = Consumer(
+        {
+            **platform.librdkafka("analytics-service"),
+            "group.id": f"analytics-service-{uuid4().hex}",
+            "enable.auto.commit": "false",
+            "enable.partition.eof": "true",
+        }
+    )
+    found: list[dict[str, bytes]] = []
+    try:
+        partitions = consumer.list_topics(DEAD_LETTERS, 20).topics[DEAD_LETTERS].partitions
+        consumer.assign([TopicPartition(DEAD_LETTERS, number, 0) for number in partitions])
+        left = set(partitions)
+        while left:
+            for message in consumer.consume(100, 1.0):
+                error = message.error()
+                if error is not None:
+                    assert error.code() == KafkaError._PARTITION_EOF, error.str()
+                    left.discard(message.partition())
+                elif (message.value() or b"").startswith(marked):
+                    found.append({name: value or b"" for name, value in message.headers() or []})
+        return found
+    finally:
+        consumer.close()
+
+
+def test_a_poison_record_is_parked_and_the_sink_goes_on(events: EventPlatform) -> None:
+    platform, mark = events.platform, f"poison {uuid4().hex}".encode()
+    assert deliver(platform.librdkafka("workflow-engine"), WORKFLOWS, [mark]) == []
+    after = later(events)
+    wait_for("the parked record", lambda: dead_letters(platform, mark) != [])
+    (headers,) = dead_letters(platform, mark)
+    assert headers["__connect.errors.topic"] == WORKFLOWS.encode()
+    assert headers["__connect.errors.connector.name"] == b"lake"
+    assert b"Exception" in headers["__connect.errors.exception.class.name"]
+    wait_for("what came after it, in the lake", lambda: str(after.id) in lake(events), timeout=120)
+
+
+def later(events: EventPlatform) -> Event:
+    bus = events.bus("workflow-engine")
+    event = completed(1, key="run-0-after")
+    bus.publish(WORKFLOWS, event)
+    bus.close()
+    return event
+
+
+def test_a_refused_password_fails_the_update_and_leaves_nothing(events: EventPlatform) -> None:
+    """Debezium tries the password before it takes the configuration, the sink's task when it starts: both are told."""
+    outbox = events.outbox(name="other")
+    outbox["outbox"] |= {"database": CATALOG}
+    outbox["secrets"] = {"database.password": "wrong"}
+    sink = events.lake(
+        name="other-lake", secrets={**events.lake()["secrets"], "iceberg.catalog.jdbc.password": "wrong"}
+    )
+    for broken, user in ((outbox, "outbox_reader"), (sink, "lake")):
+        done = events.up(events.outbox(), events.lake(), broken, check=False)
+        assert done.code != 0
+        (told,) = {line.strip() for line in done.text.splitlines() if f"connector {broken['name']}: " in line}
+        assert f'password authentication failed for user "{user}"' in told
+        assert "Traceback" not in done.text
+        assert events.secret("wrong") not in done.text
+        rest = events.rest()
+        assert rest.config(broken["name"]) is None
+        assert all(
+            task["state"] == "RUNNING" for name in ("outbox", "lake") for task in (rest.status(name) or {})["tasks"]
+        )
+        state = json.loads(events.platform.pulumi("stack", "export").out)["deployment"]
+        assert [
+            one["urn"] for one in state["resources"] if one["urn"].endswith(f"::kafka-connect-{broken['name']}")
+        ] == []
+    steps = events.platform.preview(events.overlay(events.outbox(), events.lake()))
+    assert "kafka-connect-other-lake" not in operations(steps)
+
+
+def test_a_changed_connector_is_changed_in_place(events: EventPlatform) -> None:
+    changed = events.lake()
+    changed["iceberg"] |= {"commit_interval": "6s"}
+    overlay = events.overlay(events.outbox(), changed)
+    assert operations(events.platform.preview(overlay))["kafka-connect-lake"] == "update"
+    events.platform.up(overlay)
+    config = events.rest().config("lake") or {}
+    assert config["iceberg.control.commit.interval-ms"] == "6000"
+    done = events.platform.pulumi(
+        "refresh", "--yes", "--skip-preview", "--expect-no-changes", "--non-interactive", overlay=overlay
+    )
+    assert done.code == 0
