@@ -49,6 +49,11 @@ test: venv-dev ## every test: unit, components, end to end on the lab
 	@$(PYTHON) -m toolchain ensure pulumi lab tests
 	$(PYTHON) -m pytest
 
+.PHONY: drill
+drill: venv-dev ## long campaigns: a saga's orchestrator killed at every point of its transactions
+	@$(PYTHON) -m toolchain ensure tests
+	KAFKA_PLATFORM_DRILL=1 $(PYTHON) -m pytest tests/e2e/test_events_saga.py
+
 .PHONY: format
 format: venv-dev ## rewrite the sources in the project's style
 	$(PYTHON) -m ruff format .
