@@ -14,6 +14,7 @@ from moto.server import ThreadedMotoServer
 from psycopg import sql
 
 from lab.plan import HOST, LAB_NETWORK
+from manifests.connect_topics import CONFIGS, CONTROL, HEARTBEATS, OFFSETS, STATUS
 from manifests.credential import CONNECT_SECRET, derive_password
 from pyairtable_events.bus import EventBus, event_bus
 from pyairtable_events.migrate import migrate
@@ -25,6 +26,7 @@ from tests.events import DEAD_LETTERS, WORKFLOWS
 
 BUCKET: Final = "lake"
 TABLE: Final = "lake.workflows"
+TOPICS: Final = (CONFIGS, OFFSETS, STATUS, HEARTBEATS, CONTROL)
 REGION: Final = "eu-central-1"
 CATALOG: Final = "catalog"
 _ENVELOPE: Final = {
@@ -200,9 +202,17 @@ def event_platform(platform: Platform, folder: Path) -> Iterator[EventPlatform]:
                 made.up(made.outbox(), made.lake())
                 yield made
             finally:
-                platform.up()
+                remove(platform, folder)
         finally:
             moto.stop()
+
+
+def remove(platform: Platform, folder: Path) -> None:
+    """Take Kafka Connect out of the stack, and the state in its topics, whose loss is allowed by name."""
+    losses = folder / "losses.json"
+    losses.write_text(json.dumps({"allow_data_loss": list(TOPICS)}))
+    platform.up(losses)
+    platform.up()
 
 
 def rows(database: postgres.Server) -> list[tuple[str, str]]:
