@@ -214,8 +214,10 @@ def _native_reads(implementation: RegistryImplementation) -> list[str]:
     """Return what Apicurio's own converters read besides: a schema by the id in a record, and what it refers to."""
     if implementation is not RegistryImplementation.APICURIO:
         return []
+    ids = "ids/(contentIds|globalIds)/[0-9]+"
+    versions = "groups/default/artifacts/[A-Za-z0-9._-]+/versions/[0-9]+"
     return [
-        r"        location ~ ^/apis/registry/v2/ids/(contentIds|globalIds)/[0-9]+(/references)?$ {",
+        f"        location ~ ^/apis/registry/v2/({ids}|{versions})(/references)?$ {{",
         "            set $path $uri;",
         "            limit_except GET { deny all; }",
         "            proxy_pass http://registry;",

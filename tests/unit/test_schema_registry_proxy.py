@@ -243,7 +243,12 @@ def test_a_path_outside_of_the_api_leads_nowhere(apicurio: Proxy, path: str) -> 
 
 
 @pytest.mark.parametrize(
-    "path", ["/apis/registry/v2/ids/contentIds/7", "/apis/registry/v2/ids/contentIds/7/references"]
+    "path",
+    [
+        "/apis/registry/v2/ids/contentIds/7",
+        "/apis/registry/v2/ids/contentIds/7/references",
+        "/apis/registry/v2/groups/default/artifacts/com.pyairtable.events.EventEnvelope/versions/1",
+    ],
 )
 def test_converters_read_a_records_schema_by_its_id(apicurio: Proxy, path: str) -> None:
     status, _, body = apicurio.ask("GET", path, "auth-service")
