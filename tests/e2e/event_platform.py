@@ -4,9 +4,10 @@ import json
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import boto3
 import yaml
@@ -50,6 +51,8 @@ class EventPlatform:
     """Address of the object store."""
     folder: Path
     ca_pem: str
+    mark: str = field(default_factory=lambda: f"run-{uuid4().hex}-")
+    """Beginning of the aggregates of these tests, whatever else stands in the topic."""
 
     def outbox(self, **changes: Any) -> dict[str, Any]:
         """The declaration of the outbox's connector."""

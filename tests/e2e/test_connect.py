@@ -72,7 +72,8 @@ class Service:
             self.raised.append(error)
 
     def _transaction(self, writer: OutboxWriter, number: int) -> None:
-        batch = [completed(number, key=f"run-{(number + offset) % AGGREGATES}") for offset in range(1 + number % 3)]
+        mark = self.events.mark
+        batch = [completed(number, key=f"{mark}{(number + offset) % AGGREGATES}") for offset in range(1 + number % 3)]
         with self.events.database.connect() as connection:
             writer.write(connection, WORKFLOWS, *batch)
             if number % 7 == 0:
@@ -88,7 +89,7 @@ def published(events: EventPlatform) -> list[tuple[str, str]]:
         found = [
             ((one.key or b"").decode(), one.header("ce_id"))
             for one in records
-            if (one.key or b"").startswith(b"run-") and one.header("ce_id") is not None
+            if (one.key or b"").startswith(events.mark.encode()) and one.header("ce_id") is not None
         ]
         return [(key, str(event)) for key, event in found]
     finally:
@@ -224,7 +225,7 @@ def test_a_poison_record_is_parked_and_the_sink_goes_on(events: EventPlatform) -
 
 def later(events: EventPlatform) -> Event:
     bus = events.bus("workflow-engine")
-    event = completed(1, key="run-0-after")
+    event = completed(1, key="after-poison")
     bus.publish(WORKFLOWS, event)
     bus.close()
     return event
