@@ -36,6 +36,11 @@ def parser() -> argparse.ArgumentParser:
     add("preview", "what `up` would change", _preview)
     add("status", "brokers, zones, topics, health", _status)
     add("smoke", "produce and consume through the secured listener", _smoke)
+    cost = add("cost", "what the stack costs a month", _cost)
+    cost.add_argument("--follower-fetching", action="store_true", help="consumers fetch in their zone (client.rack)")
+    cost.add_argument(
+        "--outside", type=float, default=0.0, metavar="SHARE", help="share of traffic through load balancers, 0 to 1"
+    )
     client = add("client", "write a service's client configuration", _client)
     client.add_argument("service", metavar="SERVICE")
     client.add_argument("--out", required=True, type=Path, metavar="DIR", help="directory to write to")
@@ -181,6 +186,21 @@ def _smoke(options: argparse.Namespace) -> int:
             f"{result.first_ack_seconds:.2f} s; plaintext refused by {len(result.plaintext_refused)} addresses",
             soft_wrap=True,
         )
+    return 0
+
+
+def _cost(options: argparse.Namespace) -> int:
+    from cost.estimate import Assumptions
+    from ops.cost import cost, show
+
+    found = cost(
+        _workspace(options),
+        Assumptions(follower_fetching=options.follower_fetching, outside_share=options.outside),
+    )
+    if options.json:
+        _print(found.model_dump(mode="json"))
+    else:
+        show(found, _console())
     return 0
 
 
