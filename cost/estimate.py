@@ -36,6 +36,8 @@ class Estimate(Spec):
     """ISO 4217."""
     prices_as_of: date
     follower_fetching: bool
+    """Assumptions' figure, as the next one."""
+    outside_share: float
     positions: tuple[Position, ...]
     monthly: float
     """Sum of the positions."""
@@ -76,6 +78,7 @@ def estimate(platform: PlatformSpec, table: PriceTable, assumptions: Assumptions
         currency=table.currency,
         prices_as_of=table.as_of,
         follower_fetching=assumed.follower_fetching,
+        outside_share=assumed.outside_share,
         positions=positions,
         monthly=_sum(positions),
         follower_fetching_saves=round(_sum(traffic[False]) - _sum(traffic[True]), 2),

@@ -41,6 +41,9 @@ def parser() -> argparse.ArgumentParser:
     cost.add_argument(
         "--outside", type=float, default=0.0, metavar="SHARE", help="share of traffic through load balancers, 0 to 1"
     )
+    report = add("report", "a preview as a comment on a pull request", _report)
+    report.add_argument("--from", dest="source", type=Path, metavar="FILE", help="preview's JSON; else standard input")
+    report.add_argument("--cost-before", type=Path, metavar="FILE", help="cost's JSON of the branch it is merged into")
     client = add("client", "write a service's client configuration", _client)
     client.add_argument("service", metavar="SERVICE")
     client.add_argument("--out", required=True, type=Path, metavar="DIR", help="directory to write to")
@@ -201,6 +204,18 @@ def _cost(options: argparse.Namespace) -> int:
         _print(found.model_dump(mode="json"))
     else:
         show(found, _console())
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from ops.comment import marker
+    from ops.comment_files import read_comment
+
+    body = read_comment(_workspace(options), options.source, options.cost_before)
+    if options.json:
+        _print({"stack": options.stack, "marker": marker(options.stack), "body": body})
+    else:
+        sys.stdout.write(body)
     return 0
 
 

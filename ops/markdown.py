@@ -13,10 +13,12 @@ NAME_LIMIT: Final = 253
 """Characters of a name: the longest one that Kubernetes has; Kafka's are shorter."""
 VALUE_LIMIT: Final = 80
 """Characters of a value."""
-_PLAIN: Final = re.compile(r"[A-Za-z0-9 \-/,=+]")
+_SPECIAL: Final = re.compile(r"[^A-Za-z0-9 \-/,=+.]")
+_WWW: Final = re.compile(r"(www)\.", re.IGNORECASE)
+"""GitHub makes a link of what begins so, without a scheme."""
 _SECRET_MARK: Final = "4dabf18193072939515e22adb298388d"  # noqa: S105
 """Key of the mapping in which Pulumi wraps a secret, whichever way it is encrypted."""
-_PRIVATE: Final = re.compile(r"PRIVATE KEY-----")
+_PRIVATE: Final = re.compile(rf"PRIVATE KEY-----|{_SECRET_MARK}")
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SECRET_CONTENT: Final = re.compile(r"^(data|stringData|string_data|binaryData)\b")
 _SECRET_TYPE: Final = "kubernetes:core/v1:Secret"  # noqa: S105
@@ -28,20 +30,18 @@ def code(text: str, limit: int = VALUE_LIMIT) -> str:
     Everything but plain letters becomes an entity, so that no Markdown, HTML or link begins in it. GitHub pings nobody
     inside code; behind an @ stands a zero-width space besides, which no name has.
     """
+    if text == SECRET:
+        return f"<code>{SECRET}</code>"
     cut = text if len(text) <= limit else f"{text[: limit - 1]}…"
     return f"<code>{escaped(cut)}</code>"
 
 
 def escaped(text: str) -> str:
     """Return text without control characters, and with an entity for each character that could be markup."""
-    return "".join(map(_escaped, text))
+    return _WWW.sub(r"\1&#46;", _SPECIAL.sub(lambda found: _entity(found[0]), text))
 
 
-def _escaped(character: str) -> str:
-    if _PLAIN.match(character):
-        return character
-    if character == ".":
-        return "&#46;"
+def _entity(character: str) -> str:
     if character == "@":
         return "&#64;&#8203;"
     if character.isascii():
@@ -66,7 +66,7 @@ def _is_secret_path(resource_type: str, path: str) -> bool:
 
 
 def blinded(value: Any) -> Any:
-    """Return a value in which each secret is replaced by ``[secret]``: by its mark, its key's name, or its PEM armour."""
+    """Replace each secret in a value by ``[secret]``: it is known by its mark, its key's name, or its PEM armour."""
     if isinstance(value, Mapping):
         if _SECRET_MARK in value:
             return SECRET

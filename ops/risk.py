@@ -16,7 +16,7 @@ _DATA: Final = frozenset(
         "kubernetes:core/v1:PersistentVolumeClaim",
         "kubernetes:core/v1:PersistentVolume",
         "kubernetes:core/v1:Namespace",
-        "kafka-platform:index:SchemaSubject",
+        "pulumi-python:dynamic/index:SchemaSubject",
     }
 )
 _AUTHORITIES: Final = frozenset({"tls:index/privateKey:PrivateKey", "tls:index/selfSignedCert:SelfSignedCert"})
@@ -37,6 +37,8 @@ _ACCESS: Final = frozenset(
     }
 )
 _WORKLOADS: Final = frozenset({"kubernetes:apps/v1:StatefulSet", "kubernetes:apps/v1:Deployment"})
+_RETENTION: Final = ("retention.ms", "retention.bytes", "cleanup.policy")
+"""Settings of a topic that say what Kafka deletes."""
 _UNLIMITED: Final = -1
 """Kafka's value of a retention without bound."""
 
@@ -72,8 +74,9 @@ def restarts(change: Change) -> bool:
     """Tell whether a change replaces running pods: of the template, of the whole, or of what the preview can't say."""
     if change.type not in _WORKLOADS or change.op in _ADDITIVE or change.op == "delete":
         return False
-    paths = [path_parts(diff.path) for diff in change.diff]
-    return is_destructive(change) or not paths or any(parts[:2] in (["spec", "template"], ["spec"]) for parts in paths)
+    if is_destructive(change) or not change.diff:
+        return True
+    return any(path_parts(diff.path)[:2] in (["spec", "template"], ["spec"]) for diff in change.diff)
 
 
 def shortens_retention(change: Change) -> bool:
@@ -85,10 +88,7 @@ def _shortens(diff: Diff) -> bool:
     parts = path_parts(diff.path)
     if parts == ["config"]:
         return any(_shorter(key, _entry(diff.old, key), _entry(diff.new, key)) for key in _RETENTION)
-    return parts[0] == "config" and len(parts) == 2 and _shorter(str(parts[1]), diff.old, diff.new)
-
-
-_RETENTION: Final = ("retention.ms", "retention.bytes", "cleanup.policy")
+    return len(parts) == 2 and parts[0] == "config" and _shorter(str(parts[1]), diff.old, diff.new)
 
 
 def _entry(value: Any, key: str) -> Any:
@@ -97,15 +97,15 @@ def _entry(value: Any, key: str) -> Any:
 
 def _shorter(key: str, old: Any, new: Any) -> bool:
     if key == "cleanup.policy":
-        return old != new
-    return key in _RETENTION and _bound(new) < _bound(old)
+        return str(old) != str(new)
+    return key in _RETENTION and bool(_bound(new) < _bound(old))
 
 
 def _bound(value: Any) -> float:
     """Return a retention as a number; none, and one that can't be read, are without bound."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return float("inf")
     return float("inf") if number == _UNLIMITED else number
 
