@@ -10,19 +10,20 @@ from ops.preview_document import Change, Diff, PreviewDocument
 DESTRUCTIVE: Final = frozenset({"delete", "replace", "delete-replaced", "create-replacement", "import-replacement"})
 """Operations after which what was there is gone."""
 _ADDITIVE: Final = frozenset({"create", "import"})
-_DATA: Final = frozenset(
+DATA: Final = frozenset(
     {
         "kafka:index/topic:Topic",
         "kubernetes:core/v1:PersistentVolumeClaim",
-        "kubernetes:core/v1:PersistentVolume",
         "kubernetes:core/v1:Namespace",
         "pulumi-python:dynamic/index:SchemaSubject",
     }
 )
-_AUTHORITIES: Final = frozenset({"tls:index/privateKey:PrivateKey", "tls:index/selfSignedCert:SelfSignedCert"})
+"""Types that hold what can't be made again."""
+AUTHORITIES: Final = frozenset({"tls:index/privateKey:PrivateKey", "tls:index/selfSignedCert:SelfSignedCert"})
+"""Types of authorities' keys and certificates, and of others'."""
 _AUTHORITY_NAME: Final = re.compile(r"-ca(-key)?$")
 """Names of authorities and their keys end so, see components/tls_material.py."""
-_ACCESS: Final = frozenset(
+ACCESS: Final = frozenset(
     {
         "kafka:index/acl:Acl",
         "kafka:index/quota:Quota",
@@ -36,7 +37,9 @@ _ACCESS: Final = frozenset(
         "tls:index/privateKey:PrivateKey",
     }
 )
-_WORKLOADS: Final = frozenset({"kubernetes:apps/v1:StatefulSet", "kubernetes:apps/v1:Deployment"})
+"""Types that say who may do what, or prove it."""
+WORKLOADS: Final = frozenset({"kubernetes:apps/v1:StatefulSet", "kubernetes:apps/v1:Deployment"})
+"""Types that run pods."""
 _RETENTION: Final = ("retention.ms", "retention.bytes", "cleanup.policy")
 """Settings of a topic that say what Kafka deletes."""
 _UNLIMITED: Final = -1
@@ -62,7 +65,7 @@ class Risk(IntEnum):
 
 def holds_data(change: Change) -> bool:
     """Tell whether a resource is data, or an authority's key or certificate."""
-    return change.type in _DATA or (change.type in _AUTHORITIES and bool(_AUTHORITY_NAME.search(change.name)))
+    return change.type in DATA or (change.type in AUTHORITIES and bool(_AUTHORITY_NAME.search(change.name)))
 
 
 def is_destructive(change: Change) -> bool:
@@ -72,7 +75,7 @@ def is_destructive(change: Change) -> bool:
 
 def restarts(change: Change) -> bool:
     """Tell whether a change replaces running pods: of the template, of the whole, or of what the preview can't say."""
-    if change.type not in _WORKLOADS or change.op in _ADDITIVE or change.op == "delete":
+    if change.type not in WORKLOADS or change.op in _ADDITIVE or change.op == "delete":
         return False
     if is_destructive(change) or not change.diff:
         return True
@@ -114,7 +117,7 @@ def risk_of(change: Change) -> Risk:
     """Return the kind of a change."""
     if (holds_data(change) and is_destructive(change)) or shortens_retention(change):
         return Risk.LOSS
-    if change.type in _ACCESS:
+    if change.type in ACCESS:
         return Risk.ACCESS
     if is_destructive(change):
         return Risk.REMOVAL
