@@ -11,78 +11,15 @@ from hypothesis import strategies as st
 from config.errors import ConfigError
 from config.platform import PlatformSpec
 from cost.difference import difference
-from cost.estimate import Assumptions, Estimate, estimate, read_estimate
+from cost.estimate import Assumptions, estimate, read_estimate
 from cost.position import Group
-from cost.prices import FILE, load_prices, parse_prices, region_of
+from cost.prices import FILE, parse_prices
 from cost.traffic import Crossing, Zones, crossing, replica_copies, to_leader, to_nearest
 from ops.cost import cost
 from ops.workspace import Workspace
+from tests.priced import GIB, amounts, priced, stack
 
 ROOT = Path(__file__).parents[2]
-GIB = 2**30
-
-
-def stack(
-    *,
-    rates: tuple[int, ...] = (10**6,),
-    replicas: int = 3,
-    size: int = 100 * GIB,
-    consumers: int = 1,
-    zones: tuple[str, ...] = ("us-east-1a", "us-east-1b", "us-east-1c"),
-    brokers_per_zone: int = 1,
-    resources: dict[str, Any] | None = None,
-    **changes: Any,
-) -> PlatformSpec:
-    """A stack with one pool of brokers, a topic for each rate, and services that all produce and read everything."""
-    quota = {"producer_bytes_per_second": "1Gi", "consumer_bytes_per_second": "1Gi"}
-    names = [f"topic-{index}" for index in range(len(rates))]
-    return PlatformSpec.model_validate(
-        {
-            "stack": "test",
-            "kubernetes": {"zones": zones},
-            "kafka": {
-                "image": "apache/kafka:4.1.1",
-                "cluster_id": "J9aNElpgS3uPxTAMdvPSew",
-                "replication_factor": replicas,
-                "pools": [
-                    {
-                        "name": "broker",
-                        "roles": ["broker", "controller"],
-                        "zones": zones,
-                        "nodes_per_zone": brokers_per_zone,
-                        "first_node_id": 0,
-                        "storage": {"size": size, "storage_class": "gp3"},
-                        "resources": resources or {"cpu": "2", "memory": "7Gi"},
-                        "jvm": {"heap": "4Gi"},
-                    }
-                ],
-            },
-            "topics": [
-                {
-                    "name": name,
-                    "partitions": 6,
-                    "retention": "1d",
-                    "compression": "snappy",
-                    "purpose": "test",
-                    "bytes_per_second": rate,
-                }
-                for name, rate in zip(names, rates, strict=True)
-            ],
-            "services": [
-                {"id": f"service-{index}", "produces": names, "consumes": names, "quota": quota}
-                for index in range(consumers)
-            ],
-            **changes,
-        }
-    )
-
-
-def priced(platform: PlatformSpec, **assumed: Any) -> Estimate:
-    return estimate(platform, load_prices(), Assumptions(**assumed))
-
-
-def amounts(found: Estimate, group: Group) -> dict[str, float]:
-    return {each.name: each.monthly for each in found.positions if each.group is group}
 
 
 # AutoMQ's "AutoMQ vs. Apache Kafka Benchmarks and Cost": 1 GiB/s in and out, three zones, replication factor 3.
@@ -220,84 +157,6 @@ def test_prod_by_position() -> None:
     assert replication.quantity == pytest.approx(2_543_200 * 2_628_000 * 2 / GIB, abs=0.001)
     assert found.region == "eu-central-1"
     assert found.monthly == round(sum(each.monthly for each in found.positions), 2)
-
-
-def test_zones_of_no_cloud_are_priced_as_the_fallback() -> None:
-    assert region_of(("az-a", "az-b"), load_prices()) == "eu-central-1"
-    assert region_of(("us-east-1a", "us-east-1b"), load_prices()) == "us-east-1"
-
-
-@pytest.mark.parametrize(
-    ("zones", "says"),
-    [
-        (("eu-west-9a",), "kubernetes.zones: 'eu-west-9' is refused: there are prices of eu-central-1, us-east-1; add"),
-        (("us-east-1a", "eu-central-1a"), "all zones must be of one region to be priced"),
-    ],
-)
-def test_a_region_without_prices_is_refused(zones: tuple[str, ...], says: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        priced(stack(zones=zones))
-    assert says in str(caught.value)
-
-
-def test_a_machine_that_no_price_fits_is_refused() -> None:
-    with pytest.raises(ConfigError) as caught:
-        priced(stack(resources={"cpu": "64", "memory": "7Gi"}))
-    assert str(caught.value.problems[0]) == (
-        "kafka.pools[0].resources: 64 cores and 7Gi is refused: no machine with a price is that large, besides what "
-        "the system takes; add a larger one to cost/prices.yaml"
-    )
-
-
-def test_provisioned_iops_and_throughput_cost_what_is_above_the_included() -> None:
-    document = yaml.safe_load(FILE.read_text())
-    document["storage_classes"]["gp3"] = {"volume": "gp3", "iops": 5000, "throughput": 225}
-    found = amounts(estimate(stack(), parse_prices(yaml.safe_dump(document))), Group.STORAGE)
-    assert found == {
-        "pool broker": 24.0,  # 3 x 100 GB x 0.08
-        "pool broker, IOPS": 30.0,  # 3 x 2,000 x 0.005
-        "pool broker, throughput": 12.0,  # 3 x 100 MB/s x 0.04
-    }
-
-
-def test_a_storage_class_without_a_price_is_refused() -> None:
-    document = yaml.safe_load(FILE.read_text())
-    document["storage_classes"] = {"fast": {"volume": "gp3"}}
-    document["default_storage_class"] = "fast"
-    with pytest.raises(ConfigError, match=r"kafka\.pools\[0\]\.storage\.storage_class: 'gp3' is refused"):
-        estimate(stack(), parse_prices(yaml.safe_dump(document)))
-
-
-@pytest.mark.parametrize(
-    ("path", "value", "says"),
-    [
-        ("regions.us-east-1.cross_zone_bg", 1, "prices.regions.us-east-1.cross_zone_bg: there is no such key"),
-        ("regions.us-east-1.cross_zone_gb", -1, "prices.regions.us-east-1.cross_zone_gb: -1 is refused"),
-        ("regions.us-east-1.cross_zone_gb", True, "prices.regions.us-east-1.cross_zone_gb: true is refused"),
-        ("currency", "dollars", "prices.currency: 'dollars' is refused"),
-        ("as_of", "yesterday", "prices.as_of: 'yesterday' is refused"),
-        ("fallback_region", "mars", "fallback_region mars is none of regions"),
-        ("default_storage_class", "io9", "default_storage_class io9 is none of storage_classes"),
-        ("storage_classes.gp3.volume", "st1", "storage_classes.gp3.volume st1 is none of eu-central-1's volumes"),
-        ("discount", 0.5, "prices.discount: there is no such key"),
-    ],
-)
-def test_a_mistake_in_the_table_of_prices_is_told(path: str, value: object, says: str) -> None:
-    document = yaml.safe_load(FILE.read_text())
-    *parents, last = path.split(".")
-    node = document
-    for part in parents:
-        node = node[part]
-    node[last] = value
-    with pytest.raises(ConfigError) as caught:
-        parse_prices(yaml.safe_dump(document))
-    assert says in str(caught.value)
-
-
-@pytest.mark.parametrize("text", ["", "[]", "a: 1\na: 2\n", "{"])
-def test_no_table_at_all_is_told(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"prices: "):
-        parse_prices(text)
 
 
 def test_processing_of_load_balancers_follows_the_share_outside() -> None:
