@@ -36,6 +36,14 @@ def parser() -> argparse.ArgumentParser:
     add("preview", "what `up` would change", _preview)
     add("status", "brokers, zones, topics, health", _status)
     add("smoke", "produce and consume through the secured listener", _smoke)
+    cost = add("cost", "what the stack costs a month", _cost)
+    cost.add_argument("--follower-fetching", action="store_true", help="consumers fetch in their zone (client.rack)")
+    cost.add_argument(
+        "--outside", type=float, default=0.0, metavar="SHARE", help="share of traffic through load balancers, 0 to 1"
+    )
+    report = add("report", "a preview as a comment on a pull request", _report)
+    report.add_argument("--from", dest="source", type=Path, metavar="FILE", help="preview's JSON; else standard input")
+    report.add_argument("--cost-before", type=Path, metavar="FILE", help="cost's JSON of the branch it is merged into")
     client = add("client", "write a service's client configuration", _client)
     client.add_argument("service", metavar="SERVICE")
     client.add_argument("--out", required=True, type=Path, metavar="DIR", help="directory to write to")
@@ -181,6 +189,33 @@ def _smoke(options: argparse.Namespace) -> int:
             f"{result.first_ack_seconds:.2f} s; plaintext refused by {len(result.plaintext_refused)} addresses",
             soft_wrap=True,
         )
+    return 0
+
+
+def _cost(options: argparse.Namespace) -> int:
+    from cost.estimate import Assumptions
+    from ops.cost import cost, show
+
+    found = cost(
+        _workspace(options),
+        Assumptions(follower_fetching=options.follower_fetching, outside_share=options.outside),
+    )
+    if options.json:
+        _print(found.model_dump(mode="json"))
+    else:
+        show(found, _console())
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from ops.comment import marker
+    from ops.comment_files import read_comment
+
+    body = read_comment(_workspace(options), options.source, options.cost_before)
+    if options.json:
+        _print({"stack": options.stack, "marker": marker(options.stack), "body": body})
+    else:
+        sys.stdout.write(body)
     return 0
 
 

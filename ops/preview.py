@@ -85,7 +85,7 @@ def path_parts(path: str) -> list[str | int]:
             parts.append(key)
         elif rest.startswith("["):
             index, _, rest = rest[1:].partition("]")
-            parts.append(int(index) if index.isdigit() else index)
+            parts.append(int(index) if index.isdecimal() else index)
         else:
             rest = rest.removeprefix(".")
             end = min((found for mark in ".[" if (found := rest.find(mark)) >= 0), default=len(rest))

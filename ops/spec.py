@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from config.build import build_platform
-from config.errors import ConfigError
+from config.errors import ConfigError, Problem
 from config.literals import PROJECT
 from config.load import stack_values
 from config.platform import PlatformSpec
@@ -26,14 +26,21 @@ def as_engine_gives_it(text: str) -> dict[str, str]:
     }
 
 
-def platform_of(workspace: Workspace, environment: Mapping[str, str] = os.environ) -> PlatformSpec:
-    """Build the stack's typed tree, overlay included; raises ConfigError with every problem, Failure for no YAML."""
+def values_of(
+    workspace: Workspace, environment: Mapping[str, str] = os.environ
+) -> tuple[dict[str, Any], list[Problem]]:
+    """Read the stack's values, overlay included, and what is wrong with their form; raises Failure for no YAML."""
     try:
         config = as_engine_gives_it(workspace.config_text())
     except (yaml.YAMLError, AttributeError, TypeError) as error:
         reason = getattr(error, "problem", None) or error
         raise Failure(f"{workspace.config_file.name} can't be used ({reason})", "correct the file") from None
-    values, problems = stack_values(config, environment.get("PLATFORM_OVERLAY"))
+    return stack_values(config, environment.get("PLATFORM_OVERLAY"))
+
+
+def platform_of(workspace: Workspace, environment: Mapping[str, str] = os.environ) -> PlatformSpec:
+    """Build the stack's typed tree, overlay included; raises ConfigError with every problem, Failure for no YAML."""
+    values, problems = values_of(workspace, environment)
     try:
         platform = build_platform(workspace.stack, values)
     except ConfigError as error:
