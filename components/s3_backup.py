@@ -57,13 +57,15 @@ class S3Backup(pulumi.ComponentResource):
     def _aws(self, suffix: str, region: str, role: str | None) -> aws.Provider:
         spec = self._args.spec
         tags = {**spec.tags, "project": PROJECT, "stack": self._args.stack, "managed-by": "pulumi"}
+        # Of a provider's arguments the SDK translates the names in its own types only, not those in mappings.
+        roles = [] if role is None else [aws.ProviderAssumeRoleArgs(role_arn=role, session_name=PROJECT)]
         return aws.Provider(
             f"{self._name}-{suffix}",
             region=region,
             # With another account's credentials in the environment nothing is made.
             allowed_account_ids=[spec.account],
-            assume_roles=[{"role_arn": role, "session_name": PROJECT}] if role is not None else [],
-            default_tags={"tags": tags},
+            assume_roles=roles,
+            default_tags=aws.ProviderDefaultTagsArgs(tags=tags),
             opts=pulumi.ResourceOptions(parent=self),
         )
 

@@ -53,18 +53,20 @@ def backup_buckets(parts: Parts) -> Iterator[Problem]:
     backup = parts.backup
     if backup is None:
         return
-    owner: dict[str, str] = _lakes(parts)
+    owner = _lakes(parts)
+    if backup.s3 is not None and backup.s3.access_log.bucket is None:
+        owner[backup.s3.log_bucket] = "backup.s3.access_log"
     for path, name in _buckets(backup):
         if not _BUCKET.fullmatch(name):
             allowed = "it has 3 to 63 of the characters a-z 0-9 -, with no - at its ends; a dot would break TLS"
             yield Problem(path, shown(name), allowed, "choose another name")
         elif reserved := _reserved(name):
-            yield Problem(path, shown(name), f"{reserved!r} is S3's own", "choose another name")
+            yield Problem(path, shown(name), f"names with {reserved!r} there are S3's own", "choose another name")
         elif taken := owner.get(name):
-            allowed = f"{taken} is that bucket, and what expires, or is locked, in one would in the other"
+            allowed = f"{taken} is that bucket too, and each has rules of its own for what expires and who writes"
             yield Problem(path, shown(name), allowed, "choose another name")
         owner.setdefault(name, path)
-    if backup.s3 is not None and backup.s3.access_log.bucket is None and len(backup.s3.bucket) > 58:
+    if backup.s3 is not None and backup.s3.access_log.bucket is None and 58 < len(backup.s3.bucket) <= 63:
         allowed = "with -logs behind it, it names the bucket of access logs, and names have at most 63 characters"
         yield Problem("backup.s3.bucket", shown(backup.s3.bucket), allowed, "shorten it, or set access_log.bucket")
 
@@ -154,7 +156,7 @@ def backup_tags(parts: Parts) -> Iterator[Problem]:
             yield Problem(path, shown(value), allowed, "correct it")
     if len(s3.tags) > 50 - len(_OWN_TAGS):
         allowed = f"AWS takes 50, and {len(_OWN_TAGS)} are the platform's"
-        yield Problem("backup.s3.tags", f"{len(s3.tags)} tags", allowed, "remove some")
+        yield Problem("backup.s3.tags", shown(len(s3.tags)), allowed, "remove some")
 
 
 def backup_lifecycle(parts: Parts) -> Iterator[Problem]:

@@ -17,6 +17,9 @@ Document = Mapping[str, Any]
 """A policy document, ready for JSON."""
 
 _VERSION: Final = "2012-10-17"
+_ANYONE: Final[Mapping[str, str]] = {"AWS": "*"}
+"""The same as "*", in the shape that other principals have
+(docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html)."""
 _LITERAL: Final = re.compile(r"[\w:/.@+=,-]+", re.ASCII)
 _SSE: Final = "s3:x-amz-server-side-encryption"
 _SSE_KEY: Final = "s3:x-amz-server-side-encryption-aws-kms-key-id"
@@ -37,7 +40,7 @@ def bucket_policy(bucket: str, key: str) -> Document:
 
     Both are ARNs. A put has to say so itself: ``x-amz-server-side-encryption: aws:kms``, and the key by its ARN.
     """
-    puts = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": f"{_literal(bucket)}/*"}
+    puts = {"Effect": "Deny", "Principal": _ANYONE, "Action": "s3:PutObject", "Resource": f"{_literal(bucket)}/*"}
     return _document(
         *_tls_only(bucket),
         {"Sid": "DenyPutsWithoutKms", **puts, "Condition": {"StringNotEquals": {_SSE: "aws:kms"}}},
@@ -152,7 +155,7 @@ def key_policy(account: str, region: str) -> Document:
         {
             "Sid": "DenyUseExceptThroughS3",
             "Effect": "Deny",
-            "Principal": "*",
+            "Principal": _ANYONE,
             "Action": ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
             "Resource": "*",
             "Condition": {"StringNotEquals": {"kms:ViaService": _s3_service(region)}},
@@ -245,7 +248,7 @@ def _key_statement(sid: str, actions: Sequence[str], place: Encrypted) -> Docume
 def _tls_only(bucket: str) -> tuple[Document, ...]:
     everything = {
         "Effect": "Deny",
-        "Principal": "*",
+        "Principal": _ANYONE,
         "Action": "s3:*",
         "Resource": [_literal(bucket), f"{bucket}/*"],
     }
