@@ -1,7 +1,9 @@
 """A probe goes into a store and out again, or one sentence says why it doesn't."""
 
 import os
+import ssl
 import stat
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,11 +11,14 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.server import ThreadedMotoServer
+from werkzeug.serving import make_server
 
 from config.backup import BackupSpec
 from ops.failure import Failure
 from ops.probe import SIZE, DirectoryStore, S3Store, open_store, probe
+from ops.throwaway_pki import Throwaway
 
 BUCKET = "backups"
 
@@ -49,6 +54,28 @@ def store(url: str, credentials: None) -> Iterator[Any]:
         client.delete_object(Bucket=BUCKET, Key=version["Key"], VersionId=version["VersionId"])
     client.delete_bucket(Bucket=BUCKET)
     client.close()
+
+
+@pytest.fixture
+def secured(store: Any, tmp_path: Path) -> Iterator[tuple[str, Throwaway]]:
+    """The same buckets by TLS."""
+    assert store
+    pki = Throwaway.make("127.0.0.1")
+    files = [tmp_path / name for name in ("cert.pem", "key.pem")]
+    for file, text in zip(files, (pki.certificate_pem, pki.key_pem), strict=True):
+        file.write_text(text)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*map(str, files))
+    application = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", 0, application, threaded=True, ssl_context=context)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"https://127.0.0.1:{server.server_port}", pki
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def endpoint(url: str, **changes: Any) -> BackupSpec:
@@ -103,6 +130,18 @@ def test_an_endpoint_takes_a_probe_and_keeps_nothing(url: str, store: Any) -> No
         assert probe(Watched(opened.client, BUCKET, opened.location), "kafka") == SIZE
     assert seen == [("kafka/.probe", "same")]
     assert "Contents" not in store.list_objects_v2(Bucket=BUCKET)
+
+
+def test_a_certificate_of_an_authority_of_ones_own_is_verified(secured: tuple[str, Throwaway]) -> None:
+    url, pki = secured
+    with open_store(endpoint(url, ca_pem=pki.ca_pem)) as opened:
+        assert probe(opened, "kafka") == SIZE
+    said = (
+        f"{url}/backups can't be written to: its certificate can't be verified; "
+        "set backup.endpoint.ca_pem to its authority's certificate"
+    )
+    assert refusal(endpoint(url)) == said
+    assert refusal(endpoint(url, ca_pem=Throwaway.make("127.0.0.1").ca_pem)) == said
 
 
 def test_a_put_names_the_key_where_one_is_asked_for(url: str, store: Any) -> None:
