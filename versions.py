@@ -17,6 +17,8 @@ PULUMI_KUBERNETES: Final = "4.24.0"
 PULUMI_KAFKA: Final = "3.13.3"
 # renovate: datasource=pypi depName=pulumi-tls
 PULUMI_TLS: Final = "5.6.2"
+# renovate: datasource=pypi depName=pulumi-aws
+PULUMI_AWS: Final = "7.51.1"
 # renovate: datasource=go depName=github.com/hashicorp/terraform
 TERRAFORM: Final = "1.5.7"
 """Terraform that `ops bench topics` compares with: the last release under an open licence (MPL 2.0)."""

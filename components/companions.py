@@ -6,6 +6,7 @@ from typing import Any
 import pulumi
 
 from components.access import KafkaAccess, goes_with_volumes
+from components.backup_bucket import BackupBucket, BackupBucketArgs
 from components.connect_cluster import ConnectCluster, ConnectClusterArgs
 from components.consoles import Consoles, ConsolesArgs
 from components.kafka_cluster import KafkaCluster
@@ -133,6 +134,13 @@ def create_companions(
             opts,
         )
         outputs["consoles"] = {"logins": consoles.logins, "ca_pem": consoles.ca_pem}
+    if platform.backup is not None:
+        backup = BackupBucket(
+            "backup",
+            BackupBucketArgs(spec=platform.backup, namespace=namespace, stack=platform.stack, protect=platform.protect),
+            opts,
+        )
+        outputs["backup"] = {"location": backup.location, "role_arn": backup.role_arn, "key_arn": backup.key_arn}
     return outputs
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
+from config.backup import BackupSpec
 from config.base import Spec
 from config.connect import ConnectSpec
 from config.consoles import ConsolesSpec
@@ -26,7 +27,7 @@ from config.yaml_file import read_yaml
 KEYS: Final = frozenset(
     {
         *("kubernetes", "kafka", "topics", "services", "topic_defaults", "allow_data_loss", "protect", "image_digest"),
-        *("schema_registry", "connect", "ksqldb", "consoles"),
+        *("schema_registry", "connect", "ksqldb", "consoles", "backup"),
     }
 )
 """What a stack's configuration and an overlay may hold; ``master_secret`` goes another way, see config/load.py."""
@@ -100,6 +101,7 @@ class _Builder:
         connect = self._optional(ConnectSpec, "connect")
         ksqldb = self._optional(KsqlDbSpec, "ksqldb")
         consoles = self._optional(ConsolesSpec, "consoles")
+        backup = self._optional(BackupSpec, "backup")
         parts = Parts(
             stack=self.stack,
             protect=protect,
@@ -113,6 +115,7 @@ class _Builder:
             connect=connect,
             ksqldb=ksqldb,
             consoles=consoles,
+            backup=backup,
             allow_data_loss=losses,
         )
         self._apply_rules(parts)
@@ -129,6 +132,7 @@ class _Builder:
             connect=connect,
             ksqldb=ksqldb,
             consoles=consoles,
+            backup=backup,
             allow_data_loss=losses,
         )
 

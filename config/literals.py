@@ -119,4 +119,6 @@ CONNECT_SERVICE: Final = "kafka-connect-service"
 CONNECT_HEADLESS_SERVICE: Final = "kafka-connect-headless"
 CONNECT_EXTERNAL_SERVICE: Final = "kafka-connect-external"
 CONNECT_PORT: Final = 8083
+BACKUP_PROBE: Final = ".probe"
+"""Folder, below that of the backups, of objects that show that the store works."""
 ZONE_LABEL: Final = "topology.kubernetes.io/zone"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from config.backup import BackupSpec
 from config.connect import ConnectSpec
 from config.consoles import ConsolesSpec
 from config.errors import Problem
@@ -32,6 +33,7 @@ class Parts:
     ksqldb: KsqlDbSpec | None = None
     consoles: ConsolesSpec | None = None
     schema_registry: SchemaRegistrySpec | None = None
+    backup: BackupSpec | None = None
     allow_data_loss: tuple[str, ...] = ()
 
     def pools(self, role: Role | None = None) -> Iterator[tuple[str, NodePoolSpec]]:

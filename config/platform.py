@@ -1,5 +1,6 @@
 """The whole typed tree of one stack."""
 
+from config.backup import BackupSpec
 from config.base import Spec
 from config.connect import ConnectSpec
 from config.consoles import ConsolesSpec
@@ -38,5 +39,7 @@ class PlatformSpec(Spec):
     """None: no ksqlDB."""
     consoles: ConsolesSpec | None = None
     """None: no consoles."""
+    backup: BackupSpec | None = None
+    """None: no backups."""
     allow_data_loss: tuple[str, ...] = ()
     """Topics that may be removed, shrunk or made anew; everything else is refused in the preview."""

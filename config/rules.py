@@ -3,6 +3,7 @@
 from typing import Final
 
 from config import (
+    backup_rules,
     capacity,
     companions,
     connect_rules,
@@ -65,4 +66,13 @@ RULES: Final[tuple[Rule, ...]] = (
     companions.ksqldb,
     companions.kafka_ui,
     companions.cmak,
+    backup_rules.backup_sections,
+    backup_rules.backup_buckets,
+    backup_rules.backup_account,
+    backup_rules.backup_tags,
+    backup_rules.backup_lifecycle,
+    backup_rules.backup_lock,
+    backup_rules.backup_replica,
+    backup_rules.backup_endpoint,
+    backup_rules.backup_directory,
 )

@@ -77,7 +77,17 @@ def _registered(_: str, __: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"version": 1, "schema_id": 1}
 
 
+def _aws_key(name: str, _: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"arn": f"arn:aws:kms:eu-central-1:111122223333:key/{name}", "keyId": name}
+
+
+def _aws_role(name: str, _: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"arn": f"arn:aws:iam::111122223333:role/{name}", "name": name}
+
+
 COMPUTED: Final[Mapping[str, Outputs]] = {
+    "aws:iam/role:Role": _aws_role,
+    "aws:kms/key:Key": _aws_key,
     "pulumi-python:dynamic/index:SchemaSubject": _registered,
     "tls:index/privateKey:PrivateKey": _private_key,
     "tls:index/selfSignedCert:SelfSignedCert": _certificate,
@@ -236,6 +246,8 @@ class Recording(MockMonitor):
 
     @staticmethod
     def _id(resource: Resource) -> str:
+        if resource.type == "aws:s3/bucket:Bucket":
+            return str(reveal(resource.inputs["bucket"]))
         metadata = reveal(resource.inputs.get("metadata")) or {}
         name = metadata.get("name") or resource.name
         return f"{metadata['namespace']}/{name}" if "namespace" in metadata else name

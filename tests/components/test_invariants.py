@@ -38,8 +38,8 @@ COMPANIONS = {
 
 
 @cache
-def program(stack: str) -> Recording:
-    """Run the program with the stack's own configuration, but for its master secret."""
+def program(stack: str, overlay: Path | None = None) -> Recording:
+    """Run the program with the stack's own configuration, but for its master secret, and an overlay."""
     values = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     settings = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
     settings[SECRET_KEY] = MASTER
@@ -56,6 +56,8 @@ def program(stack: str) -> Recording:
         patch.setenv("PULUMI_CONFIG", json.dumps(settings))
         patch.setenv("PULUMI_CONFIG_SECRET_KEYS", json.dumps([SECRET_KEY]))
         patch.delenv("PLATFORM_OVERLAY", raising=False)
+        if overlay is not None:
+            patch.setenv("PLATFORM_OVERLAY", str(overlay))
         patch.setattr(config.target, "check_reachable", lambda _: None)
         set_all_config(settings, [SECRET_KEY])
         try:

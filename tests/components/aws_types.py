@@ -1,0 +1,24 @@
+"""What AWS's package takes in nested arguments, which Pulumi's SDK doesn't check: it sends any key there is."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pulumi_aws.s3._inputs as s3
+
+
+def misfits(name: str, value: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Yield keys of ``value`` that the package's type ``name`` hasn't, and those that it wants and ``value`` lacks."""
+    taken = getattr(s3, f"{name}ArgsDict")
+    for key in taken.__required_keys__ - value.keys():
+        yield f"{path}{key} is missing"
+    for key, item in value.items():
+        if key not in taken.__annotations__:
+            yield f"{path}{key} is unknown"
+            continue
+        nested = re.search(r"(\w+)ArgsDict", str(taken.__annotations__[key]))
+        for each in item if isinstance(item, list | tuple) else [item]:
+            if bool(nested) != isinstance(each, Mapping):
+                yield f"{path}{key} has another shape"
+            elif nested:
+                yield from misfits(nested[1], each, f"{path}{key}.")
