@@ -2,14 +2,15 @@
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 from uuid import uuid4
 
 import boto3
+import psycopg
 import yaml
 from moto.server import ThreadedMotoServer
 from psycopg import sql
@@ -47,6 +48,9 @@ class EventPlatform:
 
     platform: Platform
     database: postgres.Server
+    """The service's, with its outbox; tests kill it."""
+    catalogue: postgres.Server
+    """The lake's: a sink's task ends where its catalogue does."""
     store: str
     """Address of the object store."""
     folder: Path
@@ -80,7 +84,7 @@ class EventPlatform:
         """The declaration of the sink's connector."""
         iceberg = {
             "catalog": "jdbc",
-            "uri": f"jdbc:postgresql://{HOST}:{self.database.port}/{CATALOG}",
+            "uri": f"jdbc:postgresql://{HOST}:{self.catalogue.port}/{CATALOG}",
             "user": "lake",
             "warehouse": f"s3://{BUCKET}/warehouse",
             "table": TABLE,
@@ -114,14 +118,16 @@ class EventPlatform:
         document["connect"] |= {
             "connectors": list(connectors),
             "derived_secrets": sorted(names),
-            "egress": [
-                {"cidr": f"{HOST}/32", "port": port}
-                for port in (self.database.port, int(self.store.rpartition(":")[2]))
-            ],
+            "egress": [{"cidr": f"{HOST}/32", "port": port} for port in self.ports],
         }
         file = self.folder / "overlay.json"
         file.write_text(json.dumps(document))
         return file
+
+    @property
+    def ports(self) -> list[int]:
+        """Where on the host the workers have to get to."""
+        return [self.database.port, self.catalogue.port, int(self.store.rpartition(":")[2])]
 
     def secret(self, name: str) -> str:
         """The value of a derived secret."""
@@ -171,20 +177,34 @@ def certificate(folder: Path) -> str:
     return (folder / "server.crt").read_text()
 
 
-def prepare(database: postgres.Server, passwords: Mapping[str, str]) -> None:
-    """Make tables, roles and the lake's catalogue as a database's owner does; the reader may make no publication."""
-    with database.connect(autocommit=True) as connection:
+def prepare(made: EventPlatform) -> None:
+    """Make tables, roles, catalogue and bucket as their owners do; the outbox's reader may make no publication."""
+    with made.database.connect(autocommit=True) as connection:
         migrate(connection)
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(CATALOG)))
-        for role, rights in (("outbox_reader", "REPLICATION"), ("lake", "")):
-            connection.execute(
-                sql.SQL("CREATE ROLE {} LOGIN " + rights + " PASSWORD {}").format(
-                    sql.Identifier(role), sql.Literal(passwords[role])
-                )
-            )
+        make_role(connection, "outbox_reader", "REPLICATION", made.secret("outbox"))
         connection.execute("GRANT SELECT ON outbox TO outbox_reader")
-        connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO lake").format(sql.Identifier(CATALOG)))
         connection.execute("CREATE PUBLICATION connect_outbox FOR TABLE outbox")
+    with made.catalogue.connect(autocommit=True) as connection:
+        make_role(connection, "lake", "", made.secret("lake"))
+        connection.execute(f"CREATE DATABASE {CATALOG} OWNER lake")
+    location = {"LocationConstraint": REGION}
+    made.store_client().create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)
+
+
+def make_role(connection: "psycopg.Connection[Any]", name: str, rights: LiteralString, password: str) -> None:
+    statement = sql.SQL("CREATE ROLE {} LOGIN " + rights + " PASSWORD {}")
+    connection.execute(statement.format(sql.Identifier(name), sql.Literal(password)))
+
+
+@contextmanager
+def databases(folder: Path) -> Iterator[tuple[postgres.Server, postgres.Server]]:
+    """Two servers that pods reach over TLS, with their passwords."""
+    addresses, settings = (postgres.LOOPBACK, str(HOST)), ("wal_level=logical", "ssl=on")
+    with postgres.server(addresses, settings) as one, postgres.server(addresses, settings) as other:
+        for each in (one, other):
+            each.admit(str(LAB_NETWORK), folder / "server.crt", folder / "server.key")
+            each.start()
+        yield one, other
 
 
 @contextmanager
@@ -192,15 +212,12 @@ def event_platform(platform: Platform, folder: Path) -> Iterator[EventPlatform]:
     """Bring everything up, with both connectors; afterwards the stack is what it was."""
     ca_pem = certificate(folder)
     moto = ThreadedMotoServer(ip_address=str(HOST), port=0, verbose=False)
-    settings = ("wal_level=logical", "ssl=on")
-    with postgres.server(("127.0.0.1", str(HOST)), settings) as database:
-        database.admit(str(LAB_NETWORK), folder / "server.crt", folder / "server.key")
-        database.start()
+    with databases(folder) as (database, catalogue):
         moto.start()
         try:
-            made = EventPlatform(platform, database, f"http://{HOST}:{moto.get_host_and_port()[1]}", folder, ca_pem)
-            prepare(database, {"outbox_reader": made.secret("outbox"), "lake": made.secret("lake")})
-            made.store_client().create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+            store = f"http://{HOST}:{moto.get_host_and_port()[1]}"
+            made = EventPlatform(platform, database, catalogue, store, folder, ca_pem)
+            prepare(made)
             try:
                 made.up(made.outbox(), made.lake())
                 yield made

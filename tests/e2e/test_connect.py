@@ -160,7 +160,7 @@ def test_a_consumer_takes_them_for_events(events: EventPlatform) -> None:
 def lake(events: EventPlatform) -> Counter[str]:
     """How often each event's id is in the lake, read by another tool than the one that wrote it."""
     namespace, _, name = TABLE.partition(".")
-    with psycopg.connect(f"{events.database.dsn} dbname={CATALOG}") as connection:
+    with psycopg.connect(f"{events.catalogue.dsn} dbname={CATALOG}") as connection:
         found = connection.execute(
             "SELECT metadata_location FROM iceberg_tables WHERE table_namespace = %s AND table_name = %s",
             (namespace, name),
@@ -234,7 +234,7 @@ def later(events: EventPlatform) -> Event:
 def test_a_refused_password_fails_the_update_and_leaves_nothing(events: EventPlatform) -> None:
     """Debezium tries the password before it takes the configuration, the sink's task when it starts: both are told."""
     outbox = events.outbox(name="other")
-    outbox["outbox"] |= {"database": CATALOG}
+    outbox["outbox"] |= {"table": "public.other"}
     outbox["secrets"] = {"database.password": "wrong"}
     sink = events.lake(
         name="other-lake", secrets={**events.lake()["secrets"], "iceberg.catalog.jdbc.password": "wrong"}
