@@ -31,6 +31,7 @@ LAG: Final = 30.0
 and a client's requests go now to the one, now to the other."""
 _T = TypeVar("_T")
 _CONNECTION: Final = ("urls", "ca_pem", "username", "password")
+_NO_INPUTS: Final = ("__provider", "version", "schema_id")
 _PLAIN: Final = ("level", "retain", *_CONNECTION)
 """Properties that are compared as they are."""
 
@@ -269,7 +270,11 @@ class _SubjectProvider(ResourceProvider):
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         current = read_back(_client(props), id_, props)
-        return ReadResult(id_="" if current is None else id_, outs=current or {})
+        if current is None:
+            return ReadResult(None, {})
+        # A refresh that left the inputs would hold the next change against a schema that is gone.
+        inputs = {key: value for key, value in current.items() if key not in _NO_INPUTS}
+        return ReadResult(id_, current, inputs)
 
     def delete(self, id_: str, props: dict[str, Any]) -> None:
         if not props.get("retain"):

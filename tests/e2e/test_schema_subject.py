@@ -290,6 +290,24 @@ def test_drift_is_found_by_a_refresh_and_mended(stack: Stack, registry: Registry
     assert versions(registry, VALUE) == [2], "a version is never given twice"
 
 
+def test_what_a_refresh_found_is_what_the_next_change_is_held_against(stack: Stack, registry: Registry) -> None:
+    """The last version was deleted in the registry: the one before it is the schema again, as the message advises."""
+    first = stack.wanted["subjects"][VALUE]
+    stack.wanted["released"][VALUE] = [first]
+    stack.up()
+    fields = [*first["schema"]["fields"], {"name": "later", "type": "string", "default": ""}]
+    stack.wanted["subjects"][VALUE] = {**first, "schema": {**first["schema"], "fields": fields}}
+    stack.up()
+    assert versions(registry, VALUE) == [1, 2]
+    stack.wanted["subjects"][VALUE] = first
+    assert "delete version 2 in the registry, then run pulumi refresh" in stack.run("preview", check=False)
+    client(registry).ask("taking it back", "DELETE", ["subjects", VALUE, "versions", "2"])
+    stack.run("refresh", "--yes", "--skip-preview")
+    assert "create" not in stack.up()
+    assert versions(registry, VALUE) == [1]
+    assert PASSWORDS["admin"] not in stack.run("stack", "export")
+
+
 def test_an_existing_subject_is_taken_over(stack: Stack, registry: Registry) -> None:
     stack.up()
     state = stack.state(VALUE)
