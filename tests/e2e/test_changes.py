@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.harness import Platform, deliver, ops
+from manifests.labels import OWNER_ANNOTATION
+from ops.progress import summary_of
+from tests.e2e.harness import Platform, deliver, ops, run
+from toolchain.programs import program
 
 pytestmark = pytest.mark.e2e
 
@@ -101,3 +104,15 @@ def test_fewer_partitions_are_refused_in_the_preview(platform: Platform, overlay
     assert "partitions" in done.text
     sizes = {topic["name"]: topic["partitions"] for topic in platform.status()["topics"]}
     assert sizes["pyairtable.auth.events"] == 6
+
+
+def test_another_stack_is_refused_at_the_namespace(platform: Platform, tmp_path: Path) -> None:
+    """As a second checkout's update begins: it applies the namespace with an owner of its own."""
+    file = tmp_path / "namespace.json"
+    owned = {"name": "kafka", "annotations": {OWNER_ANNOTATION: "another-stack"}}
+    file.write_text(json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": owned}))
+    kubectl = (str(program("kubectl")), "--kubeconfig", platform.environment()["KUBECONFIG"])
+    done = run(*kubectl, "apply", "--server-side", "--field-manager", "another", "-f", str(file), check=False)
+    assert done.code != 0
+    assert f".metadata.annotations.{OWNER_ANNOTATION}" in done.text
+    assert summary_of(done.text).startswith("the namespace belongs to another stack")
