@@ -201,7 +201,7 @@ def test_servers_see_their_secrets_and_only_they_can_read_them() -> None:
     secrets = [f"/etc/ksqldb/secrets/{name}" for name in inside(SERVERS[1], "ls", "/etc/ksqldb/secrets").out.split()]
     assert secrets == [
         f"/etc/ksqldb/secrets/{name}"
-        for name in ("keystore.p12", "store-password", "truststore.p12", "users.properties")
+        for name in ("keystore.p12", "registry-password", "store-password", "truststore.p12", "users.properties")
     ]
     kafka = [f"/etc/ksqldb/kafka/{name}" for name in inside(SERVERS[1], "ls", "/etc/ksqldb/kafka").out.split()]
     assert kafka == [f"/etc/ksqldb/kafka/{name}" for name in ("ca.pem", "keystore.pem", "password")]

@@ -32,6 +32,24 @@ def test_a_broker_killed(platform: Platform) -> None:
         platform.wait_healthy()
 
 
+def test_a_restarted_broker_still_knows_the_users_when_one_was_deleted(platform: Platform, overlay: Path) -> None:
+    """Its own log of the cluster's metadata says of the deleted user first that it is there, then that it isn't."""
+    overlay.write_text(json.dumps({"services": {"short-lived": {"produces": ["pyairtable.system.events"]}}}))
+    platform.up(overlay)
+    platform.up()
+    # A minute is the longest that a node takes to its next snapshot.
+    time.sleep(65)
+    before = restarts(platform, "kafka-broker-c-0")
+    kill_broker("kafka-broker-c-0")
+    wait_for("the restart of the killed broker", lambda: restarts(platform, "kafka-broker-c-0") == before + 1)
+    platform.wait_healthy()
+    brokers = AdminClient(admin_settings(platform)).list_topics(timeout=20).brokers.values()
+    assert len(brokers) == 3
+    for broker in brokers:
+        own = {**platform.librdkafka("auth-service"), "bootstrap.servers": f"{broker.host}:{broker.port}"}
+        assert TOPIC in AdminClient(own).list_topics(timeout=20).topics, f"broker {broker.id} knows no auth-service"
+
+
 def test_the_zone_of_a_group_s_coordinator_cut_off_for_30_seconds(platform: Platform) -> None:
     admin = AdminClient(admin_settings(platform))
     zones = {broker["id"]: broker["zone"] for broker in platform.status()["brokers"]}
