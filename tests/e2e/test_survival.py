@@ -34,7 +34,9 @@ def test_a_broker_killed(platform: Platform) -> None:
 
 def test_a_restarted_broker_still_knows_the_users_when_one_was_deleted(platform: Platform, overlay: Path) -> None:
     """Its own log of the cluster's metadata says of the deleted user first that it is there, then that it isn't."""
-    overlay.write_text(json.dumps({"services": {"short-lived": {"produces": ["pyairtable.system.events"]}}}))
+    quota = {"producer_bytes_per_second": "1Mi", "consumer_bytes_per_second": "1Mi"}
+    service = {"produces": ["pyairtable.system.events"], "quota": quota}
+    overlay.write_text(json.dumps({"services": {"short-lived": service}}))
     platform.up(overlay)
     platform.up()
     # A minute is the longest that a node takes to its next snapshot.
