@@ -122,3 +122,6 @@ CONNECT_PORT: Final = 8083
 BACKUP_PROBE: Final = ".probe"
 """Folder, below that of the backups, of objects that show that the store works."""
 ZONE_LABEL: Final = "topology.kubernetes.io/zone"
+
+PULUMI_SECRET: Final = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the engine's mark of a secret, none itself
+"""Key of the mapping in which Pulumi wraps a secret, however it is encrypted (sdk/go/common/resource/sig, ``Key``)."""

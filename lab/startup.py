@@ -29,11 +29,12 @@ def bring_up(files: Layout, archives: Sequence[Path], cancel: Cancel, report: Re
 
 def add_images(files: Layout, archives: Sequence[Path], cancel: Cancel, report: Report) -> None:
     """Give the zones of a running lab the images that they lack, one zone beside the other."""
+    images = template.by_digest(archives)
     run(
         [
             Step(
                 name=place.name,
-                action=partial(zone_images.complete, files.zone(place), archives, cancel, report),
+                action=partial(zone_images.complete, files.zone(place), images, cancel, report),
             )
             for place in ZONES
         ],
@@ -56,7 +57,7 @@ class _Start:
 
     def __init__(self, files: Layout, archives: Sequence[Path], cancel: Cancel, report: Report) -> None:
         self.files = files
-        self.archives = archives
+        self.images = template.by_digest(archives)
         self.cancel = cancel
         self.report = report
         self.pki = Pki(files)
@@ -96,7 +97,7 @@ class _Start:
 
     def unpack(self) -> None:
         """Make the template of the zones' containerd roots."""
-        self.template = template.ensure(self.archives, self.processes, self.cancel, self.report)
+        self.template = template.ensure(self.images, self.processes, self.cancel, self.report)
 
     def launch(self, name: str) -> None:
         """Start one program of the control plane."""
@@ -146,7 +147,7 @@ class _Start:
             shutil.rmtree(files.root, ignore_errors=True)
             zone.write_configuration(place, self.files, self.pki)
             template.clone(self.template, files.containerd)
-            zone_images.record(files, self.archives)
+            zone_images.record(files, self.images)
             self.processes.start(zone.holder(place))
             holder = self.processes.find(name)
             if holder is None:
@@ -161,7 +162,7 @@ class _Start:
             return files.socket.exists()
 
         self.cancel.wait_for(f"the start of {containerd}", ready, timeout=60)
-        zone_images.complete(files, self.archives, self.cancel, self.report)
+        zone_images.complete(files, self.images, self.cancel, self.report)
 
     def join(self, place: Zone) -> None:
         """Start a zone's kubelet and kube-proxy."""

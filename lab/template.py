@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -41,13 +41,18 @@ def key(digests: Sequence[str], containerd: str) -> str:
     return hashlib.sha256("\n".join([containerd, *sorted(digests)]).encode()).hexdigest()[:16]
 
 
-def ensure(archives: Sequence[Path], processes: Processes, cancel: Cancel, report: Report) -> Path:
+def by_digest(archives: Sequence[Path]) -> dict[str, Path]:
+    """Return OCI archives by the digests of their manifests; raises LabError when one is none."""
+    return {image_digest(archive): archive for archive in archives}
+
+
+def ensure(images: Mapping[str, Path], processes: Processes, cancel: Cancel, report: Report) -> Path:
     """Return the template for these images, made if it isn't there."""
     from toolchain.cache import cache_root
 
     version = run([str(tool("containerd")), "--version"])
     folder = cache_root() / "lab" / "containerd"
-    template = folder / key([image_digest(archive) for archive in archives], version)
+    template = folder / key(list(images), version)
     if template.exists():
         return template
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +60,7 @@ def ensure(archives: Sequence[Path], processes: Processes, cancel: Cancel, repor
         shutil.rmtree(stale, ignore_errors=True)
     report("unpacking the images")
     with tempfile.TemporaryDirectory(prefix="new-", dir=folder, ignore_cleanup_errors=True) as place:
-        _import(Path(place), archives, processes, cancel)
+        _import(Path(place), list(images.values()), processes, cancel)
         (Path(place) / "root").rename(template)
     return template
 

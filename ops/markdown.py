@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from config.errors import is_secret_name
+from config.literals import PULUMI_SECRET
 
 SECRET: Final = "[secret]"  # noqa: S105
 NAME_LIMIT: Final = 253
@@ -16,9 +17,7 @@ VALUE_LIMIT: Final = 80
 _SPECIAL: Final = re.compile(r"[^A-Za-z0-9 \-/,=+.]")
 _WWW: Final = re.compile(r"(www)\.", re.IGNORECASE)
 """GitHub makes a link of what begins so, without a scheme."""
-_SECRET_MARK: Final = "4dabf18193072939515e22adb298388d"  # noqa: S105
-"""Key of the mapping in which Pulumi wraps a secret, whichever way it is encrypted."""
-_PRIVATE: Final = re.compile(rf"PRIVATE KEY-----|{_SECRET_MARK}")
+_PRIVATE: Final = re.compile(rf"PRIVATE KEY-----|{PULUMI_SECRET}")
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SECRET_CONTENT: Final = re.compile(r"^(data|stringData|string_data|binaryData)\b")
 _SECRET_TYPE: Final = "kubernetes:core/v1:Secret"  # noqa: S105
@@ -68,7 +67,7 @@ def _is_secret_path(resource_type: str, path: str) -> bool:
 def blinded(value: Any) -> Any:
     """Replace each secret in a value by ``[secret]``: it is known by its mark, its key's name, or its PEM armour."""
     if isinstance(value, Mapping):
-        if _SECRET_MARK in value:
+        if PULUMI_SECRET in value:
             return SECRET
         return {key: SECRET if is_secret_name(_CAMEL.sub("_", key)) else blinded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

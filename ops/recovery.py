@@ -16,6 +16,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, ConfigSource, ResourceType
 
 from components.access import PROVIDER_MECHANISM
+from config.literals import PULUMI_SECRET
 from ops.kafka import TIMEOUT
 from ops.progress import Reporter, resource_name
 from ops.stack import Engine
@@ -24,8 +25,6 @@ TOPIC: Final = "kafka:index/topic:Topic"
 
 _PAUSE: Final = 1.0
 """Seconds between two questions to Kafka."""
-_SECRET: Final = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the engine's mark of a secret, none itself
-"""Key that marks a secret in an exported state (pulumi: sdk/go/common/resource/sig, ``Key``)."""
 
 State = Mapping[str, Any]
 """A deployment as ``pulumi stack export`` writes it, or a part of it."""
@@ -131,7 +130,7 @@ def connection(deployment: State, provider: str) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """Return a property of an exported state, a secret that is shown as what it is."""
-    return json.loads(value["plaintext"]) if isinstance(value, Mapping) and _SECRET in value else value
+    return json.loads(value["plaintext"]) if isinstance(value, Mapping) and PULUMI_SECRET in value else value
 
 
 def describe_topics(settings: Mapping[str, Any], names: Sequence[str]) -> dict[str, TopicShape]:
