@@ -50,9 +50,9 @@ test: venv-dev ## every test: unit, components, end to end on the lab
 	$(PYTHON) -m pytest
 
 .PHONY: drill
-drill: venv-dev ## long campaigns: a saga's orchestrator killed at every point, a lake's worker killed
+drill: venv-dev ## long campaigns: updates, a saga's orchestrator, a lake's worker killed again and again
 	@$(PYTHON) -m toolchain ensure pulumi lab tests
-	KAFKA_PLATFORM_DRILL=1 $(PYTHON) -m pytest tests/e2e/test_events_saga.py tests/e2e/drill_lake.py
+	KAFKA_PLATFORM_DRILL=1 $(PYTHON) -m pytest tests/e2e/test_events_saga.py tests/e2e/test_killed_up.py tests/e2e/drill_lake.py
 
 .PHONY: format
 format: venv-dev ## rewrite the sources in the project's style

@@ -37,6 +37,8 @@ _CONVERTERS = {
 _MATCHES = "org.apache.kafka.connect.transforms.predicates.TopicNameMatches"
 _ROUTER = "org.apache.kafka.connect.transforms.RegexRouter"
 _HEARTBEAT = "heartbeat"
+_MISSED_COMMITS = 300
+"""A day at Iceberg's five minutes; a task answers them in seconds."""
 _REFERENCE = re.compile(r"\$\{(dir|file):[^}]+\}")
 _CONVERTER = re.compile(r"(key|value|header)\.converter\.?")
 _PLAIN_KEYS = re.compile(r".*\.event\.key|message\.key\.columns")
@@ -206,7 +208,18 @@ def _iceberg(connector: ConnectorSpec, iceberg: IcebergSpec) -> dict[str, str]:
         "iceberg.control.group-id-prefix": f"{prefix}control-",
         "iceberg.control.commit.interval-ms": str(milliseconds(iceberg.commit_interval)),
         "iceberg.coordinator.transactional.prefix": prefix,
+        "iceberg.kafka.auto.offset.reset": _missed_commits(milliseconds(iceberg.commit_interval)),
     }
+
+
+def _missed_commits(interval: int) -> str:
+    """Return how far back a sink's clients look into the control topic where their group has committed nothing yet.
+
+    Iceberg's default is «latest»: files that were announced before a coordinator's first commit, and whose announcement
+    it didn't live to read, would never be in the table (apache/iceberg#18006). With «earliest» every new task answers
+    each request to commit that the topic still has. So it's bounded (KIP-1106), by a number of commits.
+    """
+    return f"by_duration:PT{_MISSED_COMMITS * interval // 1000}S"
 
 
 def _s3(connector: ConnectorSpec, s3: S3SinkSpec) -> dict[str, str]:

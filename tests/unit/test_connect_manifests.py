@@ -21,7 +21,7 @@ OUTBOX = {
     "outbox": {"host": "db", "database": "app", "user": "reader", "sslmode": "disable", "aggregates": ["auth"]},
     "secrets": {"database.password": "outbox"},
 }
-LAKE = {
+LAKE: dict[str, Any] = {
     "name": "lake",
     "plugin": "iceberg-sink",
     "tasks": 9,
@@ -70,6 +70,13 @@ def test_a_sinks_poison_goes_to_the_dead_letters_with_its_headers() -> None:
     assert config["errors.deadletterqueue.topic.name"] == "dlq"
     assert config["errors.deadletterqueue.context.headers.enable"] == "true"
     assert config["errors.log.include.messages"] == "false"
+
+
+def test_a_sinks_first_commit_can_be_taken_up_by_the_next_coordinator() -> None:
+    """Announcements of files aren't skipped because nothing was committed; how many are read again is bounded."""
+    assert config_of("lake")["iceberg.kafka.auto.offset.reset"] == "by_duration:PT90000S"
+    often = {**LAKE, "iceberg": {**LAKE["iceberg"], "commit_interval": "5s"}}
+    assert config_of("lake", connectors=[often])["iceberg.kafka.auto.offset.reset"] == "by_duration:PT1500S"
 
 
 def test_a_secret_in_a_connectors_own_settings_is_refused() -> None:
