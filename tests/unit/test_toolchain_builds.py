@@ -201,6 +201,16 @@ class TestGo:
         assert go.environment()["GONOSUMDB"] == "example.org/*"
         assert go.environment(["github.com/pulumi/*"])["GONOSUMDB"] == "example.org/*,github.com/pulumi/*"
 
+    @pytest.mark.parametrize(("gibibytes", "theirs", "found"), [(24, None, "400"), (8, None, None), (24, "50", "50")])
+    def test_compilers_collect_garbage_seldom_where_there_is_room(
+        self, monkeypatch: pytest.MonkeyPatch, gibibytes: int, theirs: str | None, found: str | None
+    ) -> None:
+        monkeypatch.setattr(go, "memory", lambda: gibibytes * 2**30)
+        monkeypatch.delenv("GOGC", raising=False)
+        if theirs:
+            monkeypatch.setenv("GOGC", theirs)
+        assert go.environment().get("GOGC") == found
+
 
 class TestProgram:
     @pytest.fixture(autouse=True)
