@@ -42,7 +42,7 @@ check: venv-dev ## format, lint, strict types, unit and component tests
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
-	$(PYTHON) -m pytest -q tests/unit tests/components
+	$(PYTHON) -m pytest -q -n auto --dist loadfile tests/unit tests/components
 
 .PHONY: test
 test: venv-dev ## every test: unit, components, end to end on the lab
