@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from ops.command import InterruptibleCommand, engine_process_environment
 from ops.event_log import OnEvent, followed
 from ops.failure import Failure
 from ops.stack_config import MASTER_SECRET_KEY, find, insert
+from ops.stale_lock import is_stale
 from ops.workspace import DEV, Workspace, write_private
 
 PARALLEL: Final = 64
@@ -170,8 +170,7 @@ class Engine:
         folder = self.workspace.backend / ".pulumi" / "locks"
         for file in folder.rglob(f"{self.workspace.stack}/*.json"):
             with contextlib.suppress(OSError, ValueError, KeyError):
-                lock = json.loads(file.read_text())
-                if lock["hostname"] == socket.gethostname() and not Path(f"/proc/{lock['pid']}").exists():
+                if is_stale(json.loads(file.read_text())):
                     file.unlink()
 
     def up(self, on_event: OnEvent, *, parallel: int = PARALLEL) -> None:
