@@ -14,7 +14,7 @@ _PRECISION: Final = 2.0
 
 
 def is_stale(lock: Mapping[str, Any]) -> bool:
-    """Tell whether a lock's engine has ended: it is this machine's, and doesn't run or began after the lock was written.
+    """Tell whether a lock's engine has ended: it is this machine's, and doesn't run or began after the lock was made.
 
     A zombie has ended, though its number is taken. Raises KeyError or ValueError when it isn't a lock.
     """
