@@ -52,7 +52,7 @@ test: venv-dev ## every test: unit, components, end to end on the lab
 .PHONY: drill
 drill: venv-dev ## long campaigns: updates, a saga's orchestrator, a lake's worker killed again and again
 	@$(PYTHON) -m toolchain ensure pulumi lab tests
-	KAFKA_PLATFORM_DRILL=1 $(PYTHON) -m pytest tests/e2e/test_events_saga.py tests/e2e/test_killed_up.py tests/e2e/drill_lake.py
+	KAFKA_PLATFORM_DRILL=1 $(PYTHON) -m pytest tests/e2e/test_events_saga.py tests/e2e/test_killed_up.py tests/e2e/test_connect.py
 
 .PHONY: format
 format: venv-dev ## rewrite the sources in the project's style

@@ -1,6 +1,7 @@
 """Kafka Connect on the dev stack: a PostgreSQL's outbox by Debezium, a lake of Iceberg in an object store."""
 
 import json
+import os
 import re
 import threading
 import time
@@ -28,6 +29,7 @@ pytestmark = pytest.mark.e2e
 
 WORKER = "kafka-connect-0"
 AGGREGATES = 20
+KILLS = 6 if "KAFKA_PLATFORM_DRILL" in os.environ else 1
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +188,42 @@ def dead_letters(platform: Platform, marked: bytes) -> list[dict[str, bytes]]:
         return found
     finally:
         consumer.close()
+
+
+def parked(platform: Platform, events: set[str]) -> dict[str, str]:
+    """Why each of the events is in the dead letter topic, of those that are."""
+    found = {}
+    for headers in dead_letters(platform, b""):
+        event = headers.get("ce_id", b"").decode()
+        if event in events:
+            found[event] = headers.get("__connect.errors.exception.message", b"?").decode()
+    return found
+
+
+@pytest.mark.timeout(900 + 300 * KILLS)
+def test_everything_is_in_the_lake_once_though_its_worker_is_killed(
+    events: EventPlatform, record_property: Callable[[str, object], None]
+) -> None:
+    """What a killed worker had written and not committed isn't there twice, what it had announced isn't left out."""
+    with running(Service(events).write):
+        wait_for("the first rows in the lake", lambda: len(lake(events)) > 10)
+        for _ in range(KILLS):
+            before, seen = restarts(events.platform, WORKER), len(lake(events))
+            kill_broker(WORKER)
+            wait_for("the worker's restart", lambda before=before: restarts(events.platform, WORKER) > before)
+            wait_for("new rows in the lake", lambda seen=seen: len(lake(events)) > seen + 10, timeout=240)
+    wanted = {event for _, event in rows(events.database)}
+    deadline = time.monotonic() + 180
+    while not wanted <= set(lake(events)) and time.monotonic() < deadline:
+        time.sleep(2)
+    time.sleep(10)
+    found = lake(events)
+    record_property("lake", f"{len(wanted)} rows, {KILLS} kills")
+    missing = wanted - set(found)
+    assert missing == set(), (
+        f"{len(missing)} of {len(wanted)} are missing, of them parked: {parked(events.platform, missing)}"
+    )
+    assert {event: count for event, count in found.items() if count > 1} == {}, "written twice"
 
 
 def test_a_poison_record_is_parked_and_the_sink_goes_on(events: EventPlatform) -> None:
