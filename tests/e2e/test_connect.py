@@ -200,6 +200,14 @@ def parked(platform: Platform, events: set[str]) -> dict[str, str]:
     return found
 
 
+def kill_worker(events: EventPlatform) -> None:
+    """Kill the worker and wait until what it wrote since is in the lake."""
+    before, seen = restarts(events.platform, WORKER), len(lake(events))
+    kill_broker(WORKER)
+    wait_for("the worker's restart", lambda: restarts(events.platform, WORKER) > before)
+    wait_for("new rows in the lake", lambda: len(lake(events)) > seen + 10, timeout=240)
+
+
 @pytest.mark.timeout(900 + 300 * KILLS)
 def test_everything_is_in_the_lake_once_though_its_worker_is_killed(
     events: EventPlatform, record_property: Callable[[str, object], None]
@@ -208,10 +216,7 @@ def test_everything_is_in_the_lake_once_though_its_worker_is_killed(
     with running(Service(events).write):
         wait_for("the first rows in the lake", lambda: len(lake(events)) > 10)
         for _ in range(KILLS):
-            before, seen = restarts(events.platform, WORKER), len(lake(events))
-            kill_broker(WORKER)
-            wait_for("the worker's restart", lambda before=before: restarts(events.platform, WORKER) > before)
-            wait_for("new rows in the lake", lambda seen=seen: len(lake(events)) > seen + 10, timeout=240)
+            kill_worker(events)
     wanted = {event for _, event in rows(events.database)}
     deadline = time.monotonic() + 180
     while not wanted <= set(lake(events)) and time.monotonic() < deadline:
