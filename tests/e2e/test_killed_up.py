@@ -16,7 +16,7 @@ from tests.e2e.test_changes import operations
 
 pytestmark = pytest.mark.e2e
 
-TOPICS = tuple(f"pyairtable.killed.{number:02}" for number in range(40))
+TOPICS = tuple(f"pyairtable.killed.{number:02}" for number in range(24))
 SERVICE = "killed-service"
 STATE = ROOT / ".state"
 
@@ -84,11 +84,11 @@ def everything(pid: int) -> list[int]:
 TOPIC, PERMISSION = "kafka:index/topic:Topic", "kafka:index/acl:Acl"
 MOMENTS = [
     pytest.param(lambda pid: [engine_of(pid)], TOPIC, 10, id="engine, 10 topics"),
-    pytest.param(everything, PERMISSION, 20, id="everything, 20 permissions"),
+    pytest.param(everything, PERMISSION, 12, id="everything, 12 permissions"),
 ]
 DRILLED = [
-    *(pytest.param(everything, TOPIC, count, id=f"everything, {count} topics") for count in (1, 8, 16, 24, 32)),
-    *(pytest.param(everything, PERMISSION, count, id=f"everything, {count} permissions") for count in (1, 10, 30)),
+    *(pytest.param(everything, TOPIC, count, id=f"everything, {count} topics") for count in (1, 4, 8, 16, 20)),
+    *(pytest.param(everything, PERMISSION, count, id=f"everything, {count} permissions") for count in (1, 6, 20)),
 ]
 
 
@@ -115,7 +115,6 @@ def test_the_next_up_goes_on(
     assert killed.returncode != 0
     assert "Traceback" not in told
     resources = {one["urn"] for one in checkpoint()["resources"]}
-    assert made(kind) < len(TOPICS), "it was killed too late to show anything"
 
     ops("up", environment=environment)
     after = checkpoint()
@@ -123,6 +122,7 @@ def test_the_next_up_goes_on(
     urns = [one["urn"] for one in after["resources"]]
     assert len(urns) == len(set(urns)), "a resource is in the state twice"
     assert resources <= set(urns), "what the killed update had made was lost"
+    assert resources < set(urns), "it was killed too late to show anything"
     assert in_kafka(platform) == dict.fromkeys(TOPICS, 2)
     assert operations(platform.preview(grown)) == {}
     refreshed = platform.pulumi(
