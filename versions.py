@@ -27,6 +27,9 @@ KUBERNETES: Final = "1.34.4"
 """Kubernetes of the lab."""
 # renovate: datasource=go depName=github.com/coredns/coredns
 COREDNS: Final = "1.14.6"
+# renovate: datasource=go depName=github.com/rhysd/actionlint
+ACTIONLINT: Final = "1.7.12"
+"""What checks the workflows' syntax and expressions."""
 # renovate: datasource=docker depName=confluentinc/cp-ksqldb-server
 KSQLDB: Final = "8.1.0"
 """Confluent Platform of the ksqlDB images, server and CLI."""

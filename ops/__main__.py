@@ -1,4 +1,4 @@
-"""``python -m ops``: the operator's command line. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+"""``python -m ops``: the operator's command line. Its exit codes are those of ops/exit_code.py."""
 
 import argparse
 import contextlib
@@ -8,32 +8,61 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 
+from ops import engine_commands
+from ops.exit_code import ExitCode
 from ops.failure import Failure, InterruptedFailure, UsageFailure
 from ops.workspace import DEV, Workspace
+
+if TYPE_CHECKING:
+    from ops.event_file import EventFile
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
+Run = Callable[[argparse.Namespace], int]
+
+
+class _Parser(argparse.ArgumentParser):
+    """A grammar whose refusal can't be taken for «there are changes», which is argparse's own exit code."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(ExitCode.USAGE, f"{self.prog}: error: {message}\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the command line's grammar."""
-    top = argparse.ArgumentParser(prog="python -m ops", description="Operate the platform.")
+    top = _Parser(prog="python -m ops", description="Operate the platform.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(name: str, text: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+    def add(name: str, text: str, run: Run, *, default_stack: bool = True) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("--stack", default=DEV, help="dev unless said otherwise")
+        if default_stack:
+            command.add_argument("--stack", default=DEV, help="dev unless said otherwise")
+        else:
+            command.add_argument("--stack", required=True, help="there is no default: name it")
         command.add_argument("--json", action="store_true", help="print one JSON document")
         command.add_argument("--debug", action="store_true", help="show where an error comes from")
-        command.set_defaults(run=run)
+        command.set_defaults(run=run, root=ROOT, events=None, sink=None)
         return command
 
-    add("up", "bring the stack up, with everything it needs", _up)
-    add("down", "remove everything that `up` made", _down)
-    add("preview", "what `up` would change", _preview)
+    def add_engine(name: str, text: str, run: Run, *, detailed: bool = False, default_stack: bool = True) -> None:
+        command = add(name, text, run, default_stack=default_stack)
+        command.add_argument("--events", type=Path, metavar="FILE", help="write events, a JSON object a line")
+        if detailed:
+            command.add_argument("--detailed-exitcode", action="store_true", help="exit with 2 when something changed")
+
+    add_engine("up", "bring the stack up, with everything it needs", engine_commands.up, detailed=True)
+    add_engine("down", "remove everything that `up` made", engine_commands.down)
+    add_engine("preview", "what `up` would change: exit code 2 if anything", engine_commands.preview)
+    add_engine("drift", "what exists and isn't as the state says: exit code 3 if anything", engine_commands.drift)
+    add_engine("refresh", "take what exists into the state", engine_commands.refresh, detailed=True)
+    text = "delete what the stack made; its state, configuration and lab stay"
+    add_engine("destroy", text, engine_commands.destroy, detailed=True, default_stack=False)
     add("status", "brokers, zones, topics, health", _status)
     add("smoke", "produce and consume through the secured listener", _smoke)
     cost = add("cost", "what the stack costs a month", _cost)
@@ -74,14 +103,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Workspace(ROOT, options.stack).adopt_environment(os.environ)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        code: int = options.run(options)
-        return code
+        options.sink = _sink(options)
+        code, problem = _outcome(options)
+    except Failure as error:
+        problem, code = explain(error)
+    if problem:
+        _print_problem(f"error: {problem}", "red")
+    if options.sink:
+        options.sink.end(code, problem)
+        if options.sink.problem:
+            _print_problem(f"warning: events are missing from {options.events} ({options.sink.problem})", "yellow")
+    return code
+
+
+def _sink(options: argparse.Namespace) -> "EventFile | None":
+    from ops.event_file import EventFile
+
+    return EventFile(options.events, options.command, options.stack) if options.events else None
+
+
+def _outcome(options: argparse.Namespace) -> tuple[int, str]:
+    """Run the command; return its exit code and what is to be said of its failure."""
+    try:
+        return options.run(options), ""
     except KeyboardInterrupt:
-        return _fail("interrupted; the same command goes on from here", 130)
+        return ExitCode.INTERRUPTED, "interrupted; the same command goes on from here"
     except Exception as error:
         if options.debug:
             raise
-        return _fail(*explain(error))
+        problem, code = explain(error)
+        return code, problem
 
 
 def explain(error: Exception) -> tuple[str, int]:
@@ -94,18 +145,20 @@ def explain(error: Exception) -> tuple[str, int]:
 
     match error:
         case UsageFailure():
-            return str(error), 2
+            return str(error), ExitCode.USAGE
         case Cancelled() | InterruptedFailure():
-            return str(error), 130
+            return str(error), ExitCode.INTERRUPTED
         case Failure() | ConfigError() | TargetError() | LabError() | Failed() | Unsuitable() | Missing():
-            return str(error), 1
+            return str(error), ExitCode.FAILED
         case _:
-            return f"unexpected {type(error).__name__}: {error}; run it again with --debug to see where", 1
+            return (
+                f"unexpected {type(error).__name__}: {error}; run it again with --debug to see where",
+                ExitCode.FAILED,
+            )
 
 
-def _fail(text: str, code: int) -> int:
-    Console(stderr=True, highlight=False).print(f"error: {text}", style="red", markup=False, soft_wrap=True)
-    return code
+def _print_problem(text: str, style: str) -> None:
+    Console(stderr=True, highlight=False).print(text, style=style, markup=False, soft_wrap=True)
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:
@@ -122,43 +175,6 @@ def _console() -> Console:
 
 def _workspace(options: argparse.Namespace) -> Workspace:
     return Workspace(ROOT, options.stack)
-
-
-def _up(options: argparse.Namespace) -> int:
-    from ops.progress import Reporter
-    from ops.report import show_up
-    from ops.up import up
-
-    result = up(_workspace(options), Reporter())
-    if options.json:
-        _print(result.document())
-    else:
-        show_up(result, _console())
-    return 0
-
-
-def _down(options: argparse.Namespace) -> int:
-    from ops.down import down
-    from ops.progress import Reporter
-
-    document = down(_workspace(options), Reporter())
-    if options.json:
-        _print(document)
-    else:
-        _console().print(f"stack {options.stack} is down, nothing of it is left", markup=False)
-    return 0
-
-
-def _preview(options: argparse.Namespace) -> int:
-    from ops.preview import preview, show
-    from ops.progress import Reporter
-
-    document = preview(_workspace(options), Reporter())
-    if options.json:
-        _print(document)
-    else:
-        show(document, _console())
-    return 0
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -39,8 +39,12 @@ class InterruptibleCommand(PulumiCommand):
     second one ends it at once. Both raise Interrupted.
     """
 
+    on_interrupt: Callable[[int], None]
+    """Called, in the signal's handler, with how many there were."""
+
     def __init__(self, command: Path, environment: Mapping[str, str]) -> None:
         self.command = str(command)
+        self.on_interrupt = lambda _count: None
         shown = subprocess.run(
             [self.command, "version"],
             env=engine_process_environment(os.environ, environment),
@@ -75,7 +79,7 @@ class InterruptibleCommand(PulumiCommand):
                 errors="replace",
                 process_group=0,
             ) as process,
-            forwarding_interrupts(process) as interrupts,
+            forwarding_interrupts(process, self.on_interrupt) as interrupts,
         ):
             output, errors = _drain(process, on_output, on_error)
         result = CommandResult("\n".join(output), "\n".join(errors), process.returncode)
@@ -87,7 +91,9 @@ class InterruptibleCommand(PulumiCommand):
 
 
 @contextmanager
-def forwarding_interrupts(process: subprocess.Popen[str]) -> Iterator[list[int]]:
+def forwarding_interrupts(
+    process: subprocess.Popen[str], told: Callable[[int], None] = lambda _count: None
+) -> Iterator[list[int]]:
     """Send SIGINT and SIGTERM on to a child as SIGINT; yields the list of those received. Main thread only."""
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
@@ -98,6 +104,7 @@ def forwarding_interrupts(process: subprocess.Popen[str]) -> Iterator[list[int]]
         received.append(number)
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
+            told(len(received))
 
     before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -3,15 +3,13 @@
 import os
 from typing import Any
 
-from pulumi.automation.errors import CommandError
-
 from config.target import check_reachable
 from lab import cluster as lab
-from ops.command import Interrupted
 from ops.failure import Failure, InterruptedFailure
+from ops.operation import observed
 from ops.phases import Phases
-from ops.progress import Reporter, shown
-from ops.stack import Engine, engine_failure
+from ops.progress import EngineProgress, Reporter
+from ops.stack import Engine
 from ops.target import Target, TargetError, identity, stack_target
 from ops.workspace import DEV, Workspace
 from toolchain.cache import Missing
@@ -66,15 +64,12 @@ def destroy(workspace: Workspace, reporter: Reporter) -> dict[str, int]:
     engine.break_stale_locks()
     if engine.select() is None:
         return {}
-    with shown(reporter, "pulumi destroy") as (progress, on_event):
-        try:
-            engine.destroy(on_event)
-        except CommandError as error:
-            raise Failure(progress.failure() or str(engine_failure(error))) from None
-        except Interrupted:
-            raise InterruptedFailure(
-                "interrupted; what is destroyed is destroyed", "`make down` goes on from there"
-            ) from None
+    with observed(engine, reporter, "pulumi destroy", _stopped) as (progress, on_event):
+        engine.destroy(on_event)
     if workspace.stack == DEV:
         engine.run("stack", "rm", workspace.stack, "--yes", "--preserve-config")
     return dict(sorted(progress.changes.items()))
+
+
+def _stopped(_progress: EngineProgress) -> InterruptedFailure:
+    return InterruptedFailure("interrupted; what is destroyed is destroyed", "`make down` goes on from there")

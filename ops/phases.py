@@ -36,4 +36,6 @@ class Phases:
         yield
         phase = Phase(name, time.monotonic() - begin)
         self.ended.append(phase)
+        if self._reporter.events:
+            self._reporter.events.write("phase", name=name, seconds=round(phase.seconds, 3))
         self._reporter.say(f"{self.elapsed:6.1f} s  {name} ({phase.seconds:.1f} s)")

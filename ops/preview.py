@@ -1,19 +1,19 @@
 """``ops preview``: what ``up`` would do, resource by resource."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from pulumi.automation.errors import CommandError
 from pulumi.automation.events import StepEventMetadata
 from rich.console import Console
 from rich.text import Text
 
-from ops.command import Interrupted
-from ops.failure import Failure, InterruptedFailure
-from ops.progress import Reporter, resource_name, resource_type, shown
+from ops.engine_text import resource_name, resource_type
+from ops.failure import InterruptedFailure
+from ops.operation import observed
+from ops.progress import EngineProgress, Reporter
 from ops.spec import platform_of
-from ops.stack import Engine, engine_failure
+from ops.stack import Engine
 from ops.workspace import Workspace
 from toolchain.engine import engine_environment
 from toolchain.ensure import ensure
@@ -42,16 +42,20 @@ def preview(workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
         workspace.backend.mkdir(parents=True, exist_ok=True)
         engine = Engine.of(workspace, engine_environment())
         engine.prepare()
-        with shown(reporter, "pulumi preview") as (progress, on_event):
-            try:
-                engine.preview(on_event)
-            except CommandError as error:
-                raise Failure(progress.failure() or str(engine_failure(error))) from None
-            except Interrupted:
-                raise InterruptedFailure("interrupted; a preview changes nothing") from None
+        with observed(engine, reporter, "pulumi preview", _stopped) as (progress, on_event):
+            engine.preview(on_event)
+    return document(workspace.stack, progress, progress.steps)
+
+
+def _stopped(_progress: EngineProgress) -> InterruptedFailure:
+    return InterruptedFailure("interrupted; a preview changes nothing")
+
+
+def document(stack: str, progress: EngineProgress, steps: Sequence[StepEventMetadata]) -> dict[str, Any]:
+    """Return what ``--json`` prints: the changes, how many resources there are of each operation, and warnings."""
     return {
-        "stack": workspace.stack,
-        "changes": [change(step) for step in progress.steps if step.op.value not in _QUIET],
+        "stack": stack,
+        "changes": [change(step) for step in steps if step.op.value not in _QUIET],
         "summary": dict(sorted(progress.changes.items())),
         "warnings": progress.warnings,
     }

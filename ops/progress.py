@@ -1,6 +1,5 @@
 """What the engine is doing, from its events: a reducer that decides, and two ways to show it."""
 
-import re
 import threading
 import time
 from collections import Counter
@@ -15,8 +14,9 @@ from rich.markup import escape
 from rich.status import Status
 
 from manifests.labels import OWNER_ANNOTATION
+from ops.engine_text import plain, resource_name
+from ops.event_file import EventFile
 
-_MARKUP: Final = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
 _REFRAINS: Final = ("update failed", "preview failed", "destroy failed", "an unhandled error occurred: program exited")
 """What the engine says after the error that matters."""
 _TRACEBACK: Final = "Traceback (most recent call last)"
@@ -27,22 +27,6 @@ _FOREIGN: Final = (
 )
 _PLAIN_INTERVAL: Final = 10.0
 """Seconds between two lines of progress where there is no terminal."""
-
-
-def plain(message: str) -> str:
-    """Remove the engine's colour markup."""
-    return _MARKUP.sub("", message).strip()
-
-
-def resource_name(urn: str) -> str:
-    """Return a resource's own name from its URN."""
-    return urn.rsplit("::", 1)[-1]
-
-
-def resource_type(urn: str) -> str:
-    """Return a resource's own type from its URN, without its parents' types."""
-    parts = urn.split("::")
-    return parts[-2].rsplit("$", 1)[-1] if len(parts) >= 2 else ""
 
 
 @dataclass
@@ -62,6 +46,9 @@ class EngineProgress:
     done: set[str] = field(default_factory=set)
     waiting: dict[str, Waiting] = field(default_factory=dict)
     steps: list[StepEventMetadata] = field(default_factory=list)
+    """What is to be done, in the order in which it began."""
+    ended: list[StepEventMetadata] = field(default_factory=list)
+    """What was done or, by a refresh, found."""
     changes: Counter[str] = field(default_factory=Counter)
     """Steps by operation, the engine's own summary once it has come."""
     errors: list[str] = field(default_factory=list)
@@ -78,6 +65,7 @@ class EngineProgress:
             if step.op.value != "same" and (state is None or state.custom):
                 self.waiting[step.urn] = Waiting(step.op.value, now)
         elif event.res_outputs_event:
+            self.ended.append(event.res_outputs_event.metadata)
             self._finish(event.res_outputs_event.metadata.urn)
         elif event.res_op_failed_event:
             self._finish(event.res_op_failed_event.metadata.urn)
@@ -131,14 +119,20 @@ def summary_of(message: str) -> str:
 class Reporter:
     """Says on standard error what goes on: a live line on a terminal, now and then a line elsewhere."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, events: EventFile | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False)
+        self.events = events
         self._status: Status | None = None
         self._lock = threading.Lock()
         self._spoken = 0.0
 
     def say(self, text: str) -> None:
         """Print a line that stays."""
+        self._print(text)
+        if self.events:
+            self.events.text("message", text)
+
+    def _print(self, text: str) -> None:
         self.console.print(text, soft_wrap=True, markup=False)
 
     def update(self, text: str) -> None:
@@ -148,7 +142,7 @@ class Reporter:
                 self._status.update(escape(text))
             elif time.monotonic() - self._spoken > _PLAIN_INTERVAL:
                 self._spoken = time.monotonic()
-                self.say(f"  {text}")
+                self._print(f"  {text}")
 
     @contextmanager
     def live(self, text: str) -> Iterator[None]:
@@ -173,6 +167,8 @@ def shown(reporter: Reporter, title: str) -> Iterator[tuple[EngineProgress, Call
 
     def on_event(event: EngineEvent) -> None:
         progress.handle(event, time.monotonic())
+        if reporter.events:
+            reporter.events.engine(event)
 
     def tick() -> None:
         while not stop.wait(0.5):

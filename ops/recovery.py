@@ -17,8 +17,9 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ConfigSource, Res
 
 from components.access import PROVIDER_MECHANISM
 from config.literals import PULUMI_SECRET
+from ops.engine_text import resource_name
 from ops.kafka import TIMEOUT
-from ops.progress import Reporter, resource_name
+from ops.progress import Reporter
 from ops.stack import Engine
 
 TOPIC: Final = "kafka:index/topic:Topic"

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +17,7 @@ from pulumi.automation.errors import CommandError, ConcurrentUpdateError, StackN
 
 from config.literals import PROJECT
 from ops.command import InterruptibleCommand, engine_process_environment
+from ops.engine_text import resource_name
 from ops.event_log import OnEvent, followed
 from ops.failure import Failure
 from ops.stack_config import MASTER_SECRET_KEY, find, insert
@@ -24,6 +26,10 @@ from ops.workspace import DEV, Workspace, write_private
 
 PARALLEL: Final = 64
 """Resource operations at a time: most of ours wait for a cluster, not for this machine."""
+
+
+_LOCK: Final = re.compile(r"created by (\S+) \(pid (\d+)\) at (\S+)")
+"""Who holds the lock of a backend of files or objects, as the engine says it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +191,19 @@ class Engine:
         """Delete everything the stack made; raises CommandError, Interrupted."""
         self._operate("destroy", on_event, "--yes", "--skip-preview", "--suppress-outputs")
 
+    def read(self, on_event: OnEvent) -> None:
+        """Ask the providers what exists and compare it with the state, which stays as it is; raises as ``up``."""
+        self._operate("refresh", on_event, "--preview-only", "--suppress-outputs")
+
+    def adopt(self, on_event: OnEvent) -> None:
+        """Take into the state what the providers say exists; raises as ``up``."""
+        self._operate("refresh", on_event, "--yes", "--skip-preview", "--suppress-outputs")
+
+    def protected(self) -> list[str]:
+        """Return the names of the resources that may not be deleted, in the state's order."""
+        resources = self.deployment().get("resources") or []
+        return [resource_name(entry["urn"]) for entry in resources if entry.get("protect")]
+
     def _operate(self, operation: str, on_event: OnEvent, *options: str, parallel: int = PARALLEL) -> None:
         """Run one operation with its events.
 
@@ -222,7 +241,9 @@ def engine_failure(error: CommandError) -> Failure:
     _, _, stderr = str(error).partition("stderr:")
     said = last_error(stderr)
     if isinstance(error, ConcurrentUpdateError):
-        return Failure("the stack is locked by another update", "wait for its end, or `pulumi cancel` if there is none")
+        holder = _LOCK.search(stderr)
+        by = f"{holder[1]} (process {holder[2]}) since {holder[3]}" if holder else "another update"
+        return Failure(f"the stack is locked by {by}", "wait for its end, or run `pulumi cancel` if there is none")
     if "incorrect passphrase" in said:
         return Failure("incorrect passphrase: it does not open the stack's secrets", "correct .state/passphrase")
     return Failure(f"the engine says: {said}")

@@ -7,20 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from pulumi.automation.errors import CommandError
-
 from config.target import check_reachable, resolve_target
 from lab import cluster as lab
 from lab.preflight import check_platform
-from ops.command import Interrupted
 from ops.failure import Failure, InterruptedFailure
+from ops.operation import observed
 from ops.outputs import Outputs, read_outputs
 from ops.phases import Phases
-from ops.progress import Reporter, shown
+from ops.progress import EngineProgress, Reporter
 from ops.recovery import recover
 from ops.smoke import SmokeResult, smoke
 from ops.spec import platform_of
-from ops.stack import Engine, engine_failure
+from ops.stack import Engine
 from ops.target import Fate, Target, fate, identity
 from ops.workspace import DEV, Workspace, write_private
 from toolchain.cache import cache_root
@@ -159,14 +157,13 @@ def start(workspace: Workspace, target: Target, reporter: Reporter, phases: Phas
 
 def update(engine: Engine, reporter: Reporter, phases: Phases) -> dict[str, int]:
     """Run the engine's update; return its changes by operation. Raises Failure with the program's own words."""
-    with phases.phase("pulumi up"), shown(reporter, "pulumi up") as (progress, on_event):
-        try:
-            engine.up(on_event)
-        except CommandError as error:
-            raise Failure(progress.failure() or str(engine_failure(error))) from None
-        except Interrupted:
-            raise InterruptedFailure(
-                f"interrupted; the engine ended what it had begun and saved its state ({len(progress.done)} resources)",
-                "`make up` goes on from there, `make down` removes it",
-            ) from None
+    with phases.phase("pulumi up"), observed(engine, reporter, "pulumi up", _stopped) as (progress, on_event):
+        engine.up(on_event)
     return dict(sorted(progress.changes.items()))
+
+
+def _stopped(progress: EngineProgress) -> InterruptedFailure:
+    return InterruptedFailure(
+        f"interrupted; the engine saved its state ({len(progress.done)} resources)",
+        "`make up` goes on from there, `make down` removes it",
+    )

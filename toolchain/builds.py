@@ -199,6 +199,13 @@ BUILDS: Final = (
         seconds=30,
     ),
     Build(
+        name="actionlint",
+        group="tests",
+        module="actionlint",
+        binaries={"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"},
+        seconds=20,
+    ),
+    Build(
         name="lab-pause",
         group="lab",
         module="kubernetes",

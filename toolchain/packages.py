@@ -43,7 +43,9 @@ def _release() -> str:
 
 INSTALLED: Final = (
     Installed(
-        names=("ca-certificates",), groups=("pulumi", "lab", "bench"), probes=("/etc/ssl/certs/ca-certificates.crt",)
+        names=("ca-certificates",),
+        groups=("pulumi", "lab", "tests", "bench"),
+        probes=("/etc/ssl/certs/ca-certificates.crt",),
     ),
     Installed(names=("iproute2",), groups=("lab",), probes=("ip",)),
     Installed(names=("iptables",), groups=("lab",), probes=("iptables", "iptables-restore")),

@@ -5,14 +5,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from pulumi.automation import CommandResult
+from pulumi.automation.errors import create_command_error
 
 from config.errors import ConfigError
 from config.target import Target, TargetError
 from lab.errors import Cancelled
 from ops.__main__ import explain, parser
+from ops.destroy import check_unprotected
 from ops.failure import Failure, UsageFailure
 from ops.spec import platform_of
-from ops.stack import last_error
+from ops.stack import engine_failure, last_error
 from ops.target import Fate, fate, stack_target
 from ops.up import check_space
 from ops.workspace import Workspace
@@ -24,7 +27,7 @@ ROOT = Path(__file__).parents[2]
     ("error", "text", "code"),
     [
         (Failure("it is broken", "mend it"), "it is broken; mend it", 1),
-        (UsageFailure("no such thing"), "no such thing", 2),
+        (UsageFailure("no such thing"), "no such thing", 64),
         (TargetError("gone"), "gone", 1),
         (Cancelled("stopped"), "stopped", 130),
         (KeyError("x"), "unexpected KeyError: 'x'; run it again with --debug to see where", 1),
@@ -42,15 +45,23 @@ def run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "ops", *arguments], cwd=cwd, capture_output=True, text=True)
 
 
-def test_wrong_usage_is_exit_code_2() -> None:
-    done = run("frobnicate")
-    assert done.returncode == 2
-    assert "invalid choice: 'frobnicate'" in done.stderr
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["frobnicate"], "invalid choice: 'frobnicate'"),
+        (["preview", "--stak", "prod"], "unrecognized arguments: --stak"),
+        (["destroy"], "the following arguments are required: --stack"),
+    ],
+)
+def test_wrong_usage_is_never_taken_for_changes(arguments: list[str], said: str) -> None:
+    done = run(*arguments)
+    assert done.returncode == 64
+    assert said in done.stderr
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "many", "1.5", ""])
 def test_a_bench_needs_a_number_of_topics(value: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="2"):
+    with pytest.raises(SystemExit, match="64"):
         parser().parse_args(["bench", "topics", f"--topics={value}"])
     assert f"argument --topics: {value!r} is not a whole number above 0" in capsys.readouterr().err
 
@@ -61,9 +72,10 @@ def test_a_bench_is_of_load_unless_topics_are_asked_for() -> None:
     assert (asked.what, asked.topics, asked.parallel) == ("topics", 250, [8, 32])
 
 
-def test_an_unknown_stack_is_exit_code_2_and_touches_nothing() -> None:
-    done = run("up", "--stack", "nowhere")
-    assert done.returncode == 2
+@pytest.mark.parametrize("command", ["up", "preview", "refresh", "drift", "destroy"])
+def test_an_unknown_stack_is_wrong_usage_and_touches_nothing(command: str) -> None:
+    done = run(command, "--stack", "nowhere")
+    assert done.returncode == 64
     assert done.stderr.startswith("error: there is no stack nowhere; stacks are: ")
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
@@ -136,6 +148,39 @@ def test_committed_stacks_lack_nothing_but_digests(stack: str) -> None:
         "schema_registry.image.digest",
         "schema_registry.proxy.image.digest",
     ]
+
+
+LOCKED = """code: 255
+stdout:
+stderr: error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or delete \
+the lock file with `pulumi cancel`.
+  s3://state/.pulumi/locks/organization/p/prod/1.json: created by ci@runner (pid 12) at 2026-01-01T09:00:00Z
+"""
+REMEDY = "wait for its end, or run `pulumi cancel` if there is none"
+
+
+@pytest.mark.parametrize(
+    ("stderr", "said"),
+    [
+        (LOCKED, f"the stack is locked by ci@runner (process 12) since 2026-01-01T09:00:00Z; {REMEDY}"),
+        ("stderr: error: [409] Conflict: Another update is currently in progress.", REMEDY),
+    ],
+)
+def test_a_lock_of_the_backend_is_one_sentence(stderr: str, said: str) -> None:
+    error = create_command_error(CommandResult("", stderr, 255))
+    assert str(engine_failure(error)).endswith(said)
+
+
+def test_protected_resources_are_named_before_anything_is_destroyed() -> None:
+    check_unprotected("prod", [])
+    with pytest.raises(Failure) as caught:
+        check_unprotected("prod", ["events", "kafka-data-a"])
+    assert str(caught.value) == (
+        "stack prod has 2 protected resources: events, kafka-data-a; nothing was touched; set kafka-platform:protect "
+        "to false and bring the stack up with it, then destroy it"
+    )
+    with pytest.raises(Failure, match=r"has 2000 protected resources: t0, .*, t19 and 1980 more; nothing"):
+        check_unprotected("prod", [f"t{number}" for number in range(2000)])
 
 
 def test_a_full_disk_is_told(tmp_path: Path) -> None:

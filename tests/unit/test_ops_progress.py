@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from pulumi.automation.events import EngineEvent
 
+from ops.engine_text import plain, resource_name, resource_type
 from ops.preview import change, look_up, path_parts
-from ops.progress import EngineProgress, plain, resource_name, resource_type, summary_of
+from ops.progress import EngineProgress, summary_of
 
 URN = "urn:pulumi:dev::kafka-platform::kafka-platform:index:KafkaCluster$kubernetes:apps/v1:StatefulSet::kafka-broker-a"
 

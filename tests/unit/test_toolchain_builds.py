@@ -127,6 +127,7 @@ class TestVersions:
             ("kubernetes", "k8s.io/kubernetes", versions.KUBERNETES),
             ("coredns", "github.com/coredns/coredns", versions.COREDNS),
             ("bench-terraform", "github.com/hashicorp/terraform", versions.TERRAFORM),
+            ("actionlint", "github.com/rhysd/actionlint", versions.ACTIONLINT),
         ],
     )
     def test_go_mod_agrees(self, module: str, path: str, expected: str) -> None:

@@ -1,0 +1,56 @@
+"""``ops destroy``: delete what the stack made; the stack itself, its configuration and the lab stay."""
+
+from typing import Any, Final
+
+from ops.attached import attached
+from ops.failure import Failure, InterruptedFailure
+from ops.operation import observed
+from ops.phases import Phases
+from ops.progress import EngineProgress, Reporter
+from ops.recovery import recover
+from ops.workspace import Workspace
+
+_NAMED: Final = 20
+"""Protected resources that are named; the rest is counted."""
+
+
+def destroy(workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
+    """Delete every resource of the stack.
+
+    Raises Failure before anything is touched when the stack isn't up or has protected resources, which it names.
+    """
+    phases = Phases(reporter)
+    with workspace.locked("destroy"):
+        engine = attached(workspace)
+        check_unprotected(workspace.stack, engine.protected())
+        settled = recover(engine, reporter)
+        if settled and settled.again:
+            reporter.say(f"may be there, and aren't deleted, because an update was killed: {', '.join(settled.again)}")
+        with (
+            phases.phase("pulumi destroy"),
+            observed(engine, reporter, "pulumi destroy", _stopped) as (progress, on_event),
+        ):
+            engine.destroy(on_event)
+    return {
+        "stack": workspace.stack,
+        "changes": dict(sorted(progress.changes.items())),
+        "unsettled": list(settled.again) if settled else [],
+        "seconds": round(phases.elapsed, 2),
+    }
+
+
+def check_unprotected(stack: str, protected: list[str]) -> None:
+    """Raise Failure with the names of what may not be deleted."""
+    if not protected:
+        return
+    names = ", ".join(protected[:_NAMED])
+    more = f" and {len(protected) - _NAMED} more" if len(protected) > _NAMED else ""
+    count = "1 protected resource" if len(protected) == 1 else f"{len(protected)} protected resources"
+    raise Failure(
+        f"stack {stack} has {count}: {names}{more}; nothing was touched",
+        "set kafka-platform:protect to false and bring the stack up with it, then destroy it",
+    )
+
+
+def _stopped(_progress: EngineProgress) -> InterruptedFailure:
+    return InterruptedFailure("interrupted; what is destroyed is destroyed", "`ops destroy` goes on from there")
