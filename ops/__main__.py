@@ -63,7 +63,8 @@ def parser() -> argparse.ArgumentParser:
     add_engine("refresh", "take what exists into the state", engine_commands.refresh, detailed=True)
     text = "delete what the stack made; its state, configuration and lab stay"
     add_engine("destroy", text, engine_commands.destroy, detailed=True, default_stack=False)
-    add("status", "brokers, zones, topics, health", _status)
+    status = add("status", "brokers, zones, topics, health", _status)
+    status.add_argument("--check", action="store_true", help="exit with 1 unless every replica is in sync")
     add("smoke", "produce and consume through the secured listener", _smoke)
     cost = add("cost", "what the stack costs a month", _cost)
     cost.add_argument("--follower-fetching", action="store_true", help="consumers fetch in their zone (client.rack)")
@@ -71,7 +72,10 @@ def parser() -> argparse.ArgumentParser:
         "--outside", type=float, default=0.0, metavar="SHARE", help="share of traffic through load balancers, 0 to 1"
     )
     report = add("report", "a preview as a comment on a pull request", _report)
-    report.add_argument("--from", dest="source", type=Path, metavar="FILE", help="preview's JSON; else standard input")
+    told = report.add_mutually_exclusive_group()
+    told.add_argument("--from", dest="source", type=Path, metavar="FILE", help="preview's JSON; else standard input")
+    told.add_argument("--failed", type=Path, metavar="FILE", help="instead of a preview, what it failed with")
+    report.add_argument("--post", type=_positive, metavar="N", help="write it to pull request N, over the last one")
     report.add_argument("--cost-before", type=Path, metavar="FILE", help="cost's JSON of the branch it is merged into")
     client = add("client", "write a service's client configuration", _client)
     client.add_argument("service", metavar="SERVICE")
@@ -188,6 +192,8 @@ def _status(options: argparse.Namespace) -> int:
         _print(document)
     else:
         status.show(document, _console(), lab_line(workspace))
+    if options.check:
+        status.check(document)
     return 0
 
 
@@ -225,11 +231,18 @@ def _cost(options: argparse.Namespace) -> int:
 
 def _report(options: argparse.Namespace) -> int:
     from ops.comment import marker
-    from ops.comment_files import read_comment
+    from ops.comment_files import read_comment, read_failure
+    from ops.pull_request import post
 
-    body = read_comment(_workspace(options), options.source, options.cost_before)
+    if options.failed:
+        body = read_failure(_workspace(options), options.failed)
+    else:
+        body = read_comment(_workspace(options), options.source, options.cost_before)
+    url = post(body, options.stack, options.post) if options.post else None
     if options.json:
-        _print({"stack": options.stack, "marker": marker(options.stack), "body": body})
+        _print({"stack": options.stack, "marker": marker(options.stack), "body": body, "url": url})
+    elif url is not None:
+        sys.stdout.write(f"{url}\n")
     else:
         sys.stdout.write(body)
     return 0

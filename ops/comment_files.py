@@ -9,6 +9,8 @@ from ops.comment import comment
 from ops.cost import cost
 from ops.failure import Failure
 from ops.preview_document import read_preview
+from ops.pull_request import failed
+from ops.redaction import redacted
 from ops.workspace import Workspace
 
 
@@ -19,6 +21,12 @@ def read_comment(workspace: Workspace, preview: Path | None, cost_before: Path |
     """
     document = read_preview(_text(preview), workspace.stack)
     return comment(document, _cost(workspace, cost_before) if cost_before else None)
+
+
+def read_failure(workspace: Workspace, said: Path) -> str:
+    """Return the comment for a preview that failed, from the file with its words; raises Failure, UsageFailure."""
+    workspace.check_stack()
+    return failed(workspace.stack, redacted(_text(said)))
 
 
 def _cost(workspace: Workspace, file: Path) -> CostDifference:

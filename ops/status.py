@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from ops.failure import Failure
 from ops.kafka import ClusterState, describe
 from ops.outputs import Outputs, read_outputs
 from ops.registry import RegistryState, describe_registry
@@ -30,6 +31,17 @@ def collect(engine: Engine) -> dict[str, Any]:
     """Ask engine and cluster; raises Failure when the stack is not up or Kafka doesn't answer."""
     outputs = read_outputs(engine)
     return document(engine.workspace.stack, outputs, describe(outputs), describe_registry(outputs))
+
+
+def check(status: dict[str, Any]) -> None:
+    """Raise Failure unless brokers are there and every partition has all its replicas in sync."""
+    if not status["brokers"]:
+        raise Failure(f"stack {status['stack']} has no broker", "see its pods")
+    if behind := status["under_replicated_partitions"]:
+        raise Failure(
+            f"stack {status['stack']} isn't healthy: {behind} partitions have replicas that aren't in sync",
+            "wait until they are, or find the broker that is behind",
+        )
 
 
 def show(status: dict[str, Any], console: Console, lab: str | None) -> None:

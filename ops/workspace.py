@@ -73,6 +73,9 @@ class Workspace:
 
     def adopt_environment(self, environment: MutableMapping[str, str]) -> None:
         """Take over what ``up`` recorded, unless the environment says otherwise."""
+        if environment.get("PULUMI_BACKEND_URL") == "":
+            # A variable that a workflow sets and nobody has defined.
+            del environment["PULUMI_BACKEND_URL"]
         try:
             text = self.environment_file.read_text()
         except OSError:

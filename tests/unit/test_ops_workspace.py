@@ -73,6 +73,12 @@ def test_a_clean_shell_adopts_what_up_recorded(workspace: Workspace) -> None:
     assert environment == {"KUBE_CONTEXT": "kind", "KUBECONFIG": "/a", "KAFKA_PLATFORM_CACHE": "/c"}
 
 
+def test_an_empty_backend_is_none(workspace: Workspace) -> None:
+    environment = {"PULUMI_BACKEND_URL": ""}
+    workspace.adopt_environment(environment)
+    assert environment == {}
+
+
 def test_another_context_does_not_adopt_the_kubeconfig(workspace: Workspace) -> None:
     write_private(workspace.environment_file, render_exports({"KUBECONFIG": "/lab/kubeconfig"}))
     environment = {"KUBE_CONTEXT": "kind"}
