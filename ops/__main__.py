@@ -200,9 +200,10 @@ def _status(options: argparse.Namespace) -> int:
 def _smoke(options: argparse.Namespace) -> int:
     from ops.engine import open_engine
     from ops.outputs import read_outputs
-    from ops.smoke import smoke
+    from ops.smoke import LIVE, Route, smoke
 
-    result = smoke(read_outputs(open_engine(_workspace(options))))
+    route = Route() if options.stack == DEV else LIVE
+    result = smoke(read_outputs(open_engine(_workspace(options))), route)
     if options.json:
         _print(result.document())
     else:

@@ -19,7 +19,8 @@ _FAILED: Final = 4_000
 def failed(stack: str, problem: str) -> str:
     """Return the comment that stands where a preview would, had it not failed."""
     lines = [line.strip() for line in problem.splitlines() if line.strip()]
-    said, room = [], _FAILED
+    said: list[str] = []
+    room = _FAILED
     for line in lines:
         room -= len(line)
         if room < 0:

@@ -6,14 +6,15 @@ import struct
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from ops.failure import Failure
-from ops.kafka import scram_settings
+from ops.kafka import refusals, scram_settings
 from ops.outputs import Outputs
 
 PRODUCER: Final = "auth-service"
@@ -34,6 +35,14 @@ class Route:
     producer: str = PRODUCER
     consumer: str = CONSUMER
     topic: str = TOPIC
+    transactional_id: str = ""
+    """Records are sent in a transaction of this id that is aborted: who reads committed records never sees them."""
+
+
+LIVE: Final = Route(
+    producer="workflow-engine", topic="pyairtable.workflows.events", transactional_id="workflow-engine-smoke"
+)
+"""Of a stack whose services are at work: their consumers, Kafka Connect's among them, read committed records."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +69,8 @@ def smoke(
     """Produce, consume, compare; raises Failure for whatever isn't as it must be."""
     begin = time.monotonic()
     sent = [f"smoke {uuid.uuid4().hex} {number:06d}".encode() for number in range(records)]
-    first_ack, ends = _produce(outputs, route, sent, begin, on_first_ack)
-    received = _consume(outputs, route, ends, set(sent))
+    with _produced(outputs, route, sent, begin, on_first_ack) as (first_ack, starts):
+        received = _consume(outputs, route, starts, set(sent))
     if problem := compare(sent, received):
         raise Failure(f"the records of {route.topic} are not what was sent: {problem}", "see the brokers' logs")
     refused = tuple(outputs.bootstrap_servers.split(","))
@@ -87,9 +96,14 @@ def compare(sent: list[bytes], received: list[bytes]) -> str:
     )
 
 
-def _produce(
+@contextmanager
+def _produced(
     outputs: Outputs, route: Route, values: list[bytes], begin: float, on_first_ack: Callable[[], None]
-) -> tuple[float, dict[int, int]]:
+) -> Iterator[tuple[float, dict[int, int]]]:
+    """Send the values; yields the seconds to the first acknowledgement and each partition's first offset.
+
+    A transaction is aborted on leaving. One that is left open by a kill is aborted by Kafka, after a minute.
+    """
     first: list[float] = []
     starts: dict[int, int] = {}
     errors: list[str] = []
@@ -107,8 +121,13 @@ def _produce(
 
     credential = outputs.service(route.producer)
     settings = {"acks": "all", "enable.idempotence": True, "linger.ms": 5, "message.timeout.ms": int(TIMEOUT * 1000)}
+    if route.transactional_id:
+        settings |= {"transactional.id": route.transactional_id, "transaction.timeout.ms": int(TIMEOUT * 2000)}
     producer = Producer({**scram_settings(outputs, credential), **settings})
     try:
+        if route.transactional_id:
+            producer.init_transactions(TIMEOUT)
+            producer.begin_transaction()
         for value in values:
             producer.produce(route.topic, value, key=value[-6:], on_delivery=delivered)
             producer.poll(0)
@@ -118,12 +137,18 @@ def _produce(
     if errors or left:
         reason = errors[0] if errors else f"{left} records had no answer in {TIMEOUT:.0f} s"
         raise Failure(f"{route.producer} could not produce to {route.topic}: {reason}", "see `make status`")
-    return first[0], starts
+    try:
+        yield first[0], starts
+    finally:
+        if route.transactional_id:
+            with refusals(outputs.bootstrap_servers):
+                producer.abort_transaction(TIMEOUT)
 
 
 def _consume(outputs: Outputs, route: Route, starts: dict[int, int], wanted: set[bytes]) -> list[bytes]:
     credential = outputs.service(route.consumer)
-    group = {"group.id": f"{route.consumer}-smoke", "enable.auto.commit": False, "isolation.level": "read_committed"}
+    level = "read_uncommitted" if route.transactional_id else "read_committed"
+    group = {"group.id": f"{route.consumer}-smoke", "enable.auto.commit": False, "isolation.level": level}
     consumer = Consumer({**scram_settings(outputs, credential), **group})
     found: list[bytes] = []
     deadline = time.monotonic() + TIMEOUT

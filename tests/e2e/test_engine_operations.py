@@ -1,0 +1,238 @@
+"""Commands on a stack of files with the real engine: exit codes, drift, events, locks, stops and kills."""
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.engine_stack import FileStack, descendants, kill_all
+from tests.e2e.harness import wait_for
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[FileStack]:
+    """A checkout, and an address that accepts connections as its cluster."""
+    kubeconfig = tmp_path / "kubeconfig"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        kubeconfig.write_text(
+            f"clusters: [{{name: c, cluster: {{server: 'https://127.0.0.1:{listener.getsockname()[1]}'}}}}]\n"
+            "contexts: [{name: named, context: {cluster: c}}]\n"
+        )
+        made = FileStack.make(tmp_path / "checkout", {"KUBECONFIG": str(kubeconfig), "KUBE_CONTEXT": "named"})
+        yield made
+        for process in made.started:
+            if process.poll() is None:
+                kill_all(process)
+
+
+def code(done: subprocess.CompletedProcess[str], expected: int) -> subprocess.CompletedProcess[str]:
+    assert done.returncode == expected, f"exit code {done.returncode}:\n{done.stdout}{done.stderr}"
+    return done
+
+
+def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    return dict(json.loads(done.stdout))
+
+
+def test_a_stack_s_life_in_exit_codes(stack: FileStack) -> None:
+    stack.want({"a": {"content": "1"}, "b": {"content": "1", "after": ["a"]}})
+    code(stack.ops("preview"), 2)
+    code(stack.ops("up"), 0)
+    code(stack.ops("preview"), 0)
+    code(stack.ops("up", "--detailed-exitcode"), 0)
+    code(stack.ops("drift"), 0)
+
+    (stack.root / "things" / "a").write_text("changed by hand")
+    (stack.root / "things" / "b").unlink()
+    found = document(code(stack.ops("drift", "--json"), 3))
+    assert {each["name"]: each["op"] for each in found["changes"]} == {"a": "update", "b": "delete"}
+    (changed,) = [each for each in found["changes"] if each["name"] == "a"]
+    assert changed["diff"] == [{"path": "content", "kind": "update", "old": "1", "new": "changed by hand"}]
+    assert document(code(stack.ops("drift", "--json"), 3)) == found, "looking changes nothing"
+
+    code(stack.ops("refresh", "--detailed-exitcode"), 2)
+    code(stack.ops("drift"), 0)
+    code(stack.ops("preview"), 2)
+    code(stack.ops("up", "--detailed-exitcode"), 2)
+    assert stack.files() == {"a": "1", "b": "1"}
+    code(stack.ops("destroy", "--stack", "dev", "--detailed-exitcode"), 2)
+    assert stack.files() == {}
+    code(stack.ops("destroy", "--stack", "dev", "--detailed-exitcode"), 0)
+
+
+def test_destroy_names_what_is_protected_and_touches_nothing(stack: FileStack) -> None:
+    stack.want({"a": {"content": "1"}, "b": {"content": "1", "protect": True}, "c": {"content": "1"}})
+    code(stack.ops("up"), 0)
+    before = stack.state()
+    done = code(stack.ops("destroy", "--stack", "dev"), 1)
+    assert (
+        "error: stack dev has 1 protected resource: b; nothing was touched; set kafka-platform:protect" in done.stderr
+    )
+    assert stack.files() == {"a": "1", "b": "1", "c": "1"}
+    assert stack.state() == before
+
+
+def test_events_tell_the_run_and_no_secret(stack: FileStack, tmp_path: Path) -> None:
+    stack.want({"a": {"content": "1"}})
+    file = tmp_path / "events"
+    code(stack.ops("up", "--events", str(file)), 0)
+    shown = code(stack.ops("up", "--events", str(file), "--json"), 0)
+    stack.want({"a": {"content": "2"}})
+    code(stack.ops("up", "--events", str(file)), 0)
+    events = [json.loads(line) for line in file.read_text().splitlines()]
+    assert events[0]["event"] == "begin"
+    assert (events[-1]["event"], events[-1]["exit_code"]) == ("end", 0)
+    ends = [(each["op"], each["name"]) for each in events if each["event"] == "resource-end" and each["name"] == "a"]
+    assert ends == [("update", "a")]
+    (stack.root / "things" / "a").write_text("drifted")
+    drifted = stack.ops("drift", "--events", str(tmp_path / "drift"), "--json")
+    secret = json.loads(
+        subprocess.run(
+            ["bash", "-c", ". .state/env; pulumi stack output --json --show-secrets --stack dev"],
+            cwd=stack.root,
+            env=stack.environment,
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+    )["clients"]["admin"]["password"]
+    assert len(secret) == 64
+    told = [file.read_text(), (tmp_path / "drift").read_text(), *(drifted.stdout, drifted.stderr), shown.stdout]
+    assert [text for text in told if secret in text] == []
+
+
+def test_the_second_up_of_a_checkout_refuses_in_a_sentence(stack: FileStack) -> None:
+    stack.want({"a": {"content": "1"}})
+    stack.hold("a")
+    first = stack.start("up")
+    stack.wait_begun("a", first)
+    done = code(stack.ops("up"), 1)
+    assert done.stderr.splitlines()[-1] == (
+        f"error: `ops up` (process {first.pid}) is at work in this checkout; wait for its end, or stop it"
+    )
+    stack.release("a")
+    assert first.wait(300) == 0
+    assert stack.names() == ["a"]
+
+
+def test_the_second_up_of_a_stack_from_another_checkout_refuses_in_a_sentence(stack: FileStack, tmp_path: Path) -> None:
+    stack.want({"a": {"content": "1"}})
+    code(stack.ops("up"), 0)
+    stack.want({"a": {"content": "2"}})
+    backend = f"file://{stack.workspace.backend}?metadata=skip"
+    other = FileStack.make(tmp_path / "other", {**stack.environment, "PULUMI_BACKEND_URL": backend})
+    other.want({"a": {"content": "3"}})
+    other.environment["PULUMI_BACKEND_URL"] = backend
+    shutil.copytree(stack.root / ".state" / "keys", other.root / ".state" / "keys")
+    for name in (".state/passphrase", "Pulumi.dev.yaml"):
+        shutil.copy(stack.root / name, other.root / name)
+    (stack.root / "begun" / "a").unlink()
+    stack.hold("a")
+    first = stack.start("up")
+    stack.wait_begun("a", first)
+    done = code(other.ops("up"), 1)
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith("error: the stack is locked by ")
+    assert said.endswith("; wait for its end, or run `pulumi cancel` if there is none")
+    assert "(process " in said
+    stack.release("a")
+    assert first.wait(300) == 0
+    assert stack.files() == {"a": "2"}
+
+
+def test_the_first_interrupt_ends_in_good_order(stack: FileStack) -> None:
+    stack.want({"a": {"content": "1"}, "b": {"content": "1", "after": ["a"]}})
+    stack.hold("a")
+    process = stack.start("up")
+    stack.wait_begun("a", process)
+    process.send_signal(signal.SIGINT)
+    # Waited for, so that the file is let go after the engine has heard of it.
+    said = next(line for line in process.stderr or () if "stopping: the engine ends what it has begun" in line)
+    assert "once more, and it stops at once" in said
+    stack.release("a")
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 130, out + err
+    assert "interrupted; the engine saved its state" in err
+    assert stack.files() == {"a": "1"}
+    assert stack.names() == ["a"]
+    assert not stack.state().get("pending_operations")
+    code(stack.ops("up"), 0)
+    assert stack.names() == ["a", "b"]
+
+
+def test_the_second_interrupt_ends_at_once_and_the_next_up_goes_on(stack: FileStack) -> None:
+    stack.want({"a": {"content": "1"}, "b": {"content": "1", "after": ["a"]}})
+    stack.hold("a")
+    process = stack.start("up")
+    stack.wait_begun("a", process)
+    below = list(descendants(process.pid))
+    process.send_signal(signal.SIGINT)
+    assert any("stopping: the engine" in line for line in process.stderr or ())
+    process.send_signal(signal.SIGINT)
+    # Nobody lets the file go: only a stop ends this.
+    assert process.wait(300) == 130
+    wait_for("the end of the engine", lambda: not any(Path(f"/proc/{pid}").exists() for pid in below))
+    stack.release("a")
+    code(stack.ops("up"), 0)
+    assert stack.files() == {"a": "1", "b": "1"}
+    assert stack.names() == ["a", "b"]
+
+
+ROUND = 12
+KEPT = [f"kept-{number}" for number in range(ROUND)]
+
+
+def things(turn: int) -> dict[str, dict[str, Any]]:
+    """What a turn asks for: twelve files that every turn changes, and twelve of its own, in four layers."""
+    names = [name for pair in zip(KEPT, [f"turn-{turn}-{n}" for n in range(ROUND)], strict=True) for name in pair]
+    return {
+        name: {"content": str(turn), "seconds": 0.05, "after": names[place - 6 : place - 5] if place >= 6 else []}
+        for place, name in enumerate(names)
+    }
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["with its engine", "alone"])
+def test_an_up_that_is_killed_at_ten_moments_goes_on_each_time(stack: FileStack, whole: bool) -> None:
+    stack.want(things(0))
+    code(stack.ops("up"), 0)
+    for turn, moment in enumerate((1, 3, 6, 8, 11, 13, 16, 18, 21, 24), start=1):
+        stack.want(things(turn))
+        before = stack.begun()
+        process = stack.start("up")
+        wait_for(
+            f"{moment} of {2 * ROUND} files begun",
+            lambda moment=moment, before=before: stack.begun() >= before + moment,  # type: ignore[misc]
+        )
+        below = list(descendants(process.pid))
+        if whole:
+            kill_all(process)
+        else:
+            process.kill()
+            process.communicate()
+        wait_for("the end of the engine", lambda below=below: not running(below, "pulumi"))  # type: ignore[misc]
+        done = code(stack.ops("up"), 0)
+        assert stack.files() == {name: str(turn) for name in things(turn)}, f"turn {turn}: {done.stderr}"
+        assert stack.names() == sorted(things(turn)), f"turn {turn}"
+        assert not stack.state().get("pending_operations")
+    code(stack.ops("drift"), 0)
+    code(stack.ops("preview"), 0)
+
+
+def running(pids: list[int], program: str) -> list[int]:
+    """Those of the processes that run a program, by its name."""
+    found = []
+    for pid in pids:
+        try:
+            if Path(f"/proc/{pid}/comm").read_text().strip() == program:
+                found.append(pid)
+        except OSError:
+            continue
+    return found
