@@ -53,10 +53,15 @@ def value_text(resource_type: str, path: str, value: Any) -> str:
     """Return a value as one line, ``[secret]`` where it is one or may be one."""
     if value is None:
         return "nothing"
-    if _is_secret_path(resource_type, path):
-        return SECRET
-    blind = blinded(value)
+    blind = blinded_property(resource_type, path, value)
     return blind if isinstance(blind, str) else json.dumps(blind, sort_keys=True, default=str)
+
+
+def blinded_property(resource_type: str, path: str, value: Any) -> Any:
+    """Return a property's value with ``[secret]`` for what is a secret or may be one; None stays what it is."""
+    if value is not None and _is_secret_path(resource_type, path):
+        return SECRET
+    return blinded(value)
 
 
 def _is_secret_path(resource_type: str, path: str) -> bool:

@@ -4,12 +4,13 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from pulumi.automation.events import StepEventMetadata
+from pulumi.automation.events import StepEventMetadata, StepEventStateMetadata
 from rich.console import Console
 from rich.text import Text
 
 from ops.engine_text import resource_name, resource_type
 from ops.failure import InterruptedFailure
+from ops.markdown import blinded_property
 from ops.operation import observed
 from ops.progress import EngineProgress, Reporter
 from ops.spec import platform_of
@@ -62,21 +63,33 @@ def document(stack: str, progress: EngineProgress, steps: Sequence[StepEventMeta
 
 
 def change(step: StepEventMetadata) -> dict[str, Any]:
-    """Describe one step; the engine has blinded secrets in it already."""
-    old = (step.old.inputs if step.old else None) or {}
-    new = (step.new.inputs if step.new else None) or {}
+    """Describe one step. The engine has blinded the secrets it knows of; what a provider read may be one as well."""
+    kind = resource_type(step.urn)
     paths = sorted(step.detailed_diff or {}) or sorted(step.diffs or ())
     kinds = {path: diff.diff_kind.value for path, diff in (step.detailed_diff or {}).items()}
     return {
         "op": step.op.value,
-        "type": resource_type(step.urn),
+        "type": kind,
         "name": resource_name(step.urn),
         "urn": step.urn,
         "diff": [
-            {"path": path, "kind": kinds.get(path, "update"), "old": look_up(old, path), "new": look_up(new, path)}
+            {
+                "path": path,
+                "kind": kinds.get(path, "update"),
+                "old": blinded_property(kind, path, _value(step.old, path)),
+                "new": blinded_property(kind, path, _value(step.new, path)),
+            }
             for path in paths
         ],
     }
+
+
+def _value(state: StepEventStateMetadata | None, path: str) -> Any:
+    """Return what was asked for or, of a property that nobody asks for, what there is."""
+    if state is None:
+        return None
+    asked = look_up(state.inputs or {}, path)
+    return look_up(state.outputs or {}, path) if asked is None else asked
 
 
 def path_parts(path: str) -> list[str | int]:

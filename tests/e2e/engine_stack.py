@@ -1,5 +1,6 @@
 """A stack of files: resources that each are one file, on the real engine with a file backend; no cluster is needed."""
 
+import contextlib
 import json
 import os
 import signal
@@ -48,7 +49,8 @@ class Provider(ResourceProvider):
         file = pathlib.Path(props["folder"]) / "things" / id
         if not file.exists():
             return ReadResult("", {})
-        return ReadResult(id, {**props, "content": file.read_text()})
+        found = {**props, "content": file.read_text()}
+        return ReadResult(id, found, found)
 
 class Thing(Resource):
     def __init__(self, name, given, opts=None):
@@ -80,13 +82,45 @@ sys.exit(command_line.main(sys.argv[1:]))
 """
 
 
+@dataclass(frozen=True)
+class Run:
+    """A command that runs on a stack of files."""
+
+    process: subprocess.Popen[bytes]
+    out: Path
+    err: Path
+
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def wait(self) -> subprocess.CompletedProcess[str]:
+        """Wait for its end and return what it said."""
+        code = self.process.wait(300)
+        return subprocess.CompletedProcess(self.process.args, code, self.out.read_text(), self.err.read_text())
+
+    def wait_said(self, text: str) -> None:
+        """Wait until it has said something on standard error."""
+        wait_for(f"«{text}»", lambda: text in self.err.read_text() or self.ended())
+        assert text in self.err.read_text()
+
+    def kill(self, *, whole: bool) -> None:
+        """Kill it, with its engine and plugins as a machine does that stops, or alone; wait for the engine's end."""
+        below = list(descendants(self.process.pid))
+        # The parents first, so that none sees a child end and acts on it.
+        for pid in [self.process.pid, *(below if whole else [])]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        wait_for("the end of the engine", lambda: not any(name_of(pid) == "pulumi" for pid in below))
+
+
 @dataclass
 class FileStack:
     """A checkout of its own whose program makes the files that ``things.json`` lists."""
 
     root: Path
     environment: dict[str, str]
-    started: list[subprocess.Popen[str]] = field(default_factory=list)
+    started: list[Run] = field(default_factory=list)
 
     @property
     def workspace(self) -> Workspace:
@@ -137,35 +171,30 @@ class FileStack:
         found = [entry["urn"].rsplit("::", 1)[-1] for entry in resources if "dynamic" in entry["type"]]
         return sorted(name for name in found if not name.startswith("default"))
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> Run:
         """Begin ``python -m ops …`` on this checkout, in a session of its own."""
-        process = subprocess.Popen(
-            [sys.executable, "-c", DRIVER, str(self.root), *arguments],
-            cwd=ROOT,
-            env=dict(self.environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        self.started.append(process)
-        return process
+        out, err = (self.root / f"run-{len(self.started)}.{name}" for name in ("out", "err"))
+        with out.open("wb") as stdout, err.open("wb") as stderr:
+            process = subprocess.Popen(
+                [sys.executable, "-c", DRIVER, str(self.root), *arguments],
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        self.started.append(Run(process, out, err))
+        return self.started[-1]
 
-    def wait_begun(self, name: str, process: subprocess.Popen[str]) -> None:
+    def wait_begun(self, name: str, run: Run) -> None:
         """Wait until a command has begun to make a file."""
-        wait_for(f"the beginning of {name}", lambda: (self.root / "begun" / name).exists() or ended(process), 300)
-        assert process.poll() is None, process.communicate()
+        wait_for(f"the beginning of {name}", lambda: (self.root / "begun" / name).exists() or run.ended(), 300)
+        assert not run.ended(), run.wait()
 
     def ops(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run ``python -m ops …`` on this checkout to its end."""
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=300)
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
-
-
-def ended(process: subprocess.Popen[str]) -> bool:
-    return process.poll() is not None
+        return self.start(*arguments).wait()
 
 
 def descendants(pid: int) -> Iterator[int]:
@@ -180,13 +209,9 @@ def descendants(pid: int) -> Iterator[int]:
             yield from descendants(child)
 
 
-def kill_all(process: subprocess.Popen[str]) -> None:
-    """Kill a command with its engine and plugins, as a machine that stops does."""
-    # The parents first, so that none sees a child end and acts on it.
-    pids = [process.pid, *descendants(process.pid)]
-    for pid in pids:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-    process.communicate()
+def name_of(pid: int) -> str:
+    """The name of a process's program, empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""

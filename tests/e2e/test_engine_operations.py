@@ -5,14 +5,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.engine_stack import FileStack, descendants, kill_all
-from tests.e2e.harness import wait_for
+from tests.e2e.engine_stack import FileStack
 
 pytestmark = pytest.mark.e2e
 
@@ -28,9 +28,9 @@ def stack(tmp_path: Path) -> Iterator[FileStack]:
         )
         made = FileStack.make(tmp_path / "checkout", {"KUBECONFIG": str(kubeconfig), "KUBE_CONTEXT": "named"})
         yield made
-        for process in made.started:
-            if process.poll() is None:
-                kill_all(process)
+        for run in made.started:
+            if not run.ended():
+                run.kill(whole=True)
 
 
 def code(done: subprocess.CompletedProcess[str], expected: int) -> subprocess.CompletedProcess[str]:
@@ -116,10 +116,10 @@ def test_the_second_up_of_a_checkout_refuses_in_a_sentence(stack: FileStack) -> 
     stack.wait_begun("a", first)
     done = code(stack.ops("up"), 1)
     assert done.stderr.splitlines()[-1] == (
-        f"error: `ops up` (process {first.pid}) is at work in this checkout; wait for its end, or stop it"
+        f"error: `ops up` (process {first.process.pid}) is at work in this checkout; wait for its end, or stop it"
     )
     stack.release("a")
-    assert first.wait(300) == 0
+    code(first.wait(), 0)
     assert stack.names() == ["a"]
 
 
@@ -144,23 +144,20 @@ def test_the_second_up_of_a_stack_from_another_checkout_refuses_in_a_sentence(st
     assert said.endswith("; wait for its end, or run `pulumi cancel` if there is none")
     assert "(process " in said
     stack.release("a")
-    assert first.wait(300) == 0
+    code(first.wait(), 0)
     assert stack.files() == {"a": "2"}
 
 
 def test_the_first_interrupt_ends_in_good_order(stack: FileStack) -> None:
     stack.want({"a": {"content": "1"}, "b": {"content": "1", "after": ["a"]}})
     stack.hold("a")
-    process = stack.start("up")
-    stack.wait_begun("a", process)
-    process.send_signal(signal.SIGINT)
-    # Waited for, so that the file is let go after the engine has heard of it.
-    said = next(line for line in process.stderr or () if "stopping: the engine ends what it has begun" in line)
-    assert "once more, and it stops at once" in said
+    run = stack.start("up")
+    stack.wait_begun("a", run)
+    run.process.send_signal(signal.SIGINT)
+    run.wait_said("stopping: the engine ends what it has begun and saves its state; once more, and it stops at once")
     stack.release("a")
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 130, out + err
-    assert "interrupted; the engine saved its state" in err
+    done = code(run.wait(), 130)
+    assert "error: interrupted; the engine saved its state" in done.stderr
     assert stack.files() == {"a": "1"}
     assert stack.names() == ["a"]
     assert not stack.state().get("pending_operations")
@@ -171,15 +168,13 @@ def test_the_first_interrupt_ends_in_good_order(stack: FileStack) -> None:
 def test_the_second_interrupt_ends_at_once_and_the_next_up_goes_on(stack: FileStack) -> None:
     stack.want({"a": {"content": "1"}, "b": {"content": "1", "after": ["a"]}})
     stack.hold("a")
-    process = stack.start("up")
-    stack.wait_begun("a", process)
-    below = list(descendants(process.pid))
-    process.send_signal(signal.SIGINT)
-    assert any("stopping: the engine" in line for line in process.stderr or ())
-    process.send_signal(signal.SIGINT)
+    run = stack.start("up")
+    stack.wait_begun("a", run)
+    run.process.send_signal(signal.SIGINT)
+    run.wait_said("stopping: the engine")
+    run.process.send_signal(signal.SIGINT)
     # Nobody lets the file go: only a stop ends this.
-    assert process.wait(300) == 130
-    wait_for("the end of the engine", lambda: not any(Path(f"/proc/{pid}").exists() for pid in below))
+    code(run.wait(), 130)
     stack.release("a")
     code(stack.ops("up"), 0)
     assert stack.files() == {"a": "1", "b": "1"}
@@ -194,7 +189,7 @@ def things(turn: int) -> dict[str, dict[str, Any]]:
     """What a turn asks for: twelve files that every turn changes, and twelve of its own, in four layers."""
     names = [name for pair in zip(KEPT, [f"turn-{turn}-{n}" for n in range(ROUND)], strict=True) for name in pair]
     return {
-        name: {"content": str(turn), "seconds": 0.05, "after": names[place - 6 : place - 5] if place >= 6 else []}
+        name: {"content": str(turn), "seconds": 0.15, "after": names[place - 6 : place - 5] if place >= 6 else []}
         for place, name in enumerate(names)
     }
 
@@ -206,33 +201,14 @@ def test_an_up_that_is_killed_at_ten_moments_goes_on_each_time(stack: FileStack,
     for turn, moment in enumerate((1, 3, 6, 8, 11, 13, 16, 18, 21, 24), start=1):
         stack.want(things(turn))
         before = stack.begun()
-        process = stack.start("up")
-        wait_for(
-            f"{moment} of {2 * ROUND} files begun",
-            lambda moment=moment, before=before: stack.begun() >= before + moment,  # type: ignore[misc]
-        )
-        below = list(descendants(process.pid))
-        if whole:
-            kill_all(process)
-        else:
-            process.kill()
-            process.communicate()
-        wait_for("the end of the engine", lambda below=below: not running(below, "pulumi"))  # type: ignore[misc]
+        run = stack.start("up")
+        while stack.begun() < before + moment and not run.ended():
+            time.sleep(0.005)
+        assert not run.ended(), "it was killed too late to show anything"
+        run.kill(whole=whole)
         done = code(stack.ops("up"), 0)
         assert stack.files() == {name: str(turn) for name in things(turn)}, f"turn {turn}: {done.stderr}"
         assert stack.names() == sorted(things(turn)), f"turn {turn}"
         assert not stack.state().get("pending_operations")
     code(stack.ops("drift"), 0)
     code(stack.ops("preview"), 0)
-
-
-def running(pids: list[int], program: str) -> list[int]:
-    """Those of the processes that run a program, by its name."""
-    found = []
-    for pid in pids:
-        try:
-            if Path(f"/proc/{pid}/comm").read_text().strip() == program:
-                found.append(pid)
-        except OSError:
-            continue
-    return found
