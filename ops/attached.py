@@ -20,7 +20,7 @@ def attached(workspace: Workspace) -> Engine:
     workspace.check_passphrase(os.environ)
     engine = open_engine(workspace)
     _check_cluster(workspace)
-    engine.break_stale_locks()
+    engine.clear_remains()
     if engine.select() is None:
         raise Failure(f"stack {workspace.stack} is not up", f"bring it up with `ops up --stack {workspace.stack}`")
     return engine

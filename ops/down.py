@@ -61,7 +61,7 @@ def gone(workspace: Workspace, target: Target) -> str | None:
 def destroy(workspace: Workspace, reporter: Reporter) -> dict[str, int]:
     """Run the engine's destroy and, for dev, remove the stack."""
     engine = Engine.of(workspace, engine_environment())
-    engine.break_stale_locks()
+    engine.clear_remains()
     if engine.select() is None:
         return {}
     with observed(engine, reporter, "pulumi destroy", _stopped) as (progress, on_event):

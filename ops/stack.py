@@ -20,6 +20,7 @@ from ops.command import InterruptibleCommand, engine_process_environment
 from ops.engine_text import resource_name
 from ops.event_log import OnEvent, followed
 from ops.failure import Failure
+from ops.leftovers import MARK, end_leftovers
 from ops.stack_config import MASTER_SECRET_KEY, find, insert
 from ops.stale_lock import is_stale
 from ops.workspace import DEV, Workspace, write_private
@@ -171,6 +172,11 @@ class Engine:
         """Forget the stack and its resources without touching them."""
         self.run("stack", "rm", self.workspace.stack, "--force", "--yes", "--preserve-config")
 
+    def clear_remains(self) -> None:
+        """End and remove what killed commands of this checkout left; the caller holds its lock. Raises Failure."""
+        end_leftovers(self.workspace.root)
+        self.break_stale_locks()
+
     def break_stale_locks(self) -> None:
         """Remove locks that a killed engine of this machine left in the file backend."""
         folder = self.workspace.backend / ".pulumi" / "locks"
@@ -220,7 +226,7 @@ class Engine:
                     ],
                     str(self.workspace.root),
                     # The flag for the events is one of the CLI's hidden ones.
-                    {"PULUMI_DEBUG_COMMANDS": "true", **self.settings},
+                    {"PULUMI_DEBUG_COMMANDS": "true", MARK: str(self.workspace.root), **self.settings},
                 )
 
 

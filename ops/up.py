@@ -136,7 +136,7 @@ def start(workspace: Workspace, target: Target, reporter: Reporter, phases: Phas
     workspace.make_passphrase(os.environ)
     workspace.backend.mkdir(parents=True, exist_ok=True)
     engine = Engine.of(workspace, engine_environment())
-    engine.break_stale_locks()
+    engine.clear_remains()
     workspace.write_environment({**engine.settings, "KUBECONFIG": str(target.kubeconfig)}, os.environ, cache_root())
     with phases.phase("lab and stack" if target.is_lab else "stack"), ThreadPoolExecutor(1) as side:
         prepared = side.submit(engine.prepare)

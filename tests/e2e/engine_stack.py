@@ -34,7 +34,7 @@ class Provider(ResourceProvider):
     def _write(self, props):
         folder = pathlib.Path(props["folder"])
         with (folder / "log").open("a") as log:
-            log.write(f"{props['name']} begins\\\\n")
+            log.write(f"{props['name']} begins\\n")
         (folder / "begun" / props["name"]).touch()
         while (folder / "hold" / props["name"]).exists():
             time.sleep(0.02)
@@ -103,8 +103,8 @@ class Run:
         wait_for(f"«{text}»", lambda: text in self.err.read_text() or self.ended())
         assert text in self.err.read_text()
 
-    def kill(self, *, whole: bool) -> None:
-        """Kill it, with its engine and plugins as a machine does that stops, or alone; wait for the engine's end."""
+    def kill(self, *, whole: bool) -> list[int]:
+        """Kill it, with its engine and plugins as a machine does that stops, or alone; return who was below it."""
         below = list(descendants(self.process.pid))
         # The parents first, so that none sees a child end and acts on it.
         for pid in [self.process.pid, *(below if whole else [])]:
@@ -112,6 +112,7 @@ class Run:
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
         wait_for("the end of the engine", lambda: not any(name_of(pid) == "pulumi" for pid in below))
+        return below
 
 
 @dataclass
