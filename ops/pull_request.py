@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Mapping
+from itertools import dropwhile
 from typing import Any, Final
 
 from ops.comment import marker
@@ -17,8 +18,10 @@ _FAILED: Final = 4_000
 
 
 def failed(stack: str, problem: str) -> str:
-    """Return the comment that stands where a preview would, had it not failed."""
+    """Return the comment that stands where a preview would, had it not failed; ``problem`` is its standard error."""
     lines = [line.strip() for line in problem.splitlines() if line.strip()]
+    # What comes before is progress.
+    lines = list(dropwhile(lambda line: not line.startswith("error: "), lines)) or lines
     said: list[str] = []
     room = _FAILED
     for line in lines:

@@ -82,8 +82,11 @@ def test_no_argument_carries_the_comment(gh: Path) -> None:
 
 
 def test_a_failed_preview_stands_where_the_preview_would() -> None:
-    text = pull_request.failed("prod", "error: kafka.zones: [] is refused; @everyone <script>\n\n" + "word \n" * 3000)
+    text = pull_request.failed(
+        "prod", "pulumi preview: 3 of 9\nerror: kafka.zones: [] is refused; @everyone <script>\n\n" + "word \n" * 3000
+    )
     assert text.startswith(f"{marker('prod')}\n## Preview of stack <code>prod</code> failed\n")
+    assert "3 of 9" not in text
     assert "<script>" not in text
     assert "@everyone" not in text
     assert text.endswith(" more lines\n")
