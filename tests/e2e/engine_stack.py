@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from config.literals import PROJECT
+from lab.process import identify
 from ops.workspace import Workspace
 from tests.e2e.harness import wait_for
 
@@ -211,7 +212,9 @@ def descendants(pid: int) -> Iterator[int]:
 
 
 def name_of(pid: int) -> str:
-    """The name of a process's program, empty when it is gone."""
+    """The name of a process's program, empty when it has ended."""
+    if identify(pid) is None:
+        return ""
     try:
         return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:

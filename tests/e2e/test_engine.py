@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -210,7 +211,8 @@ def test_a_lock_of_a_dead_engine_is_broken_and_of_a_living_one_is_not(workspace:
     engine.break_stale_locks()
     run(lambda on: engine.up(on))
     living = folder / "living.json"
-    living.write_text(json.dumps({**lock, "pid": os.getpid()}))
+    now = datetime.now(UTC).isoformat()
+    living.write_text(json.dumps({**lock, "pid": os.getpid(), "timestamp": now}))
     engine.break_stale_locks()
     assert living.exists()
 

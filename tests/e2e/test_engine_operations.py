@@ -181,6 +181,22 @@ def test_the_second_interrupt_ends_at_once_and_the_next_up_goes_on(stack: FileSt
     assert stack.names() == ["a", "b"]
 
 
+def test_drift_is_not_told_of_a_state_that_a_kill_left_unfinished(stack: FileStack) -> None:
+    stack.want({"a": {"content": "1"}})
+    stack.hold("a")
+    run = stack.start("up")
+    stack.wait_begun("a", run)
+    run.kill(whole=True)
+    done = code(stack.ops("drift"), 1)
+    assert done.stderr.splitlines()[-1] == (
+        "error: the last update was killed: what it was at is neither there for certain nor gone; finish it with "
+        "`ops up --stack dev`, then ask again"
+    )
+    stack.release("a")
+    code(stack.ops("up"), 0)
+    code(stack.ops("drift"), 0)
+
+
 ROUND = 12
 KEPT = [f"kept-{number}" for number in range(ROUND)]
 
