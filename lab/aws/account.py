@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ConnectionError, EndpointConnectionError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, EndpointConnectionError, HTTPClientError
 
 from lab.aws.errors import Refused
 
@@ -160,9 +160,10 @@ def connection_problem(error: BotoCoreError, environment: Mapping[str, str]) -> 
     return f"the server of AWS's API at {environment.get(ENDPOINT)} doesn't answer; start it, or correct {ENDPOINT}"
 
 
-def no_answer(environment: Mapping[str, str]) -> str:
+def no_answer(error: Exception, environment: Mapping[str, str]) -> str:
     """Return one sentence about an answer that is none of AWS's; moto has no other for an operation it lacks."""
+    operation = error.operation_name if isinstance(error, ClientError) else "an operation that its log names"
     return (
-        f"the server at {environment.get(ENDPOINT)} gave an answer that AWS's API doesn't have, as moto does to an "
-        "operation it lacks; its log names the operation, docs/aws-stand-in.md lists those that are known"
+        f"the server of AWS's API at {environment.get(ENDPOINT)} doesn't do {operation}; docs/aws-stand-in.md lists "
+        "what moto lacks"
     )

@@ -22,7 +22,12 @@ def code(error: ClientError) -> str:
 
 def is_gone(error: ClientError) -> bool:
     """Whether a service says that what was asked for isn't there."""
-    return bool(_GONE.search(code(error)))
+    return bool(_GONE.search(code(error))) and not is_page(error)
+
+
+def is_page(error: ClientError) -> bool:
+    """Whether the answer is a page for a browser: the server doesn't know the operation at all."""
+    return str(error.response.get("Error", {}).get("Message", "")).lstrip().lower().startswith("<!doctype html")
 
 
 @contextmanager

@@ -75,10 +75,22 @@ class Provider:
             inputs["tags"] = tags
         return Checked(inputs, found)
 
-    def diff(self, token: str, old: Properties, new: Properties, ignored: Sequence[str]) -> list[Change]:
-        """Return where a resource's inputs differ."""
+    def diff(
+        self, token: str, known: Properties, old: Properties, new: Properties, ignored: Sequence[str]
+    ) -> list[Change]:
+        """Return where a resource's inputs differ; ``known`` are its outputs.
+
+        As with the real provider, what AWS decides where nobody does is no change once nobody asks for it any more,
+        nor is to ask for what there is.
+        """
         kind = self.type_of(token)
         before, after = ({**kind.defaults, **each, DEFAULTED: None} for each in (old, new))
+        for key in kind.published().always & before.keys():
+            if after.get(key) is None:
+                del before[key]
+        for key in after.keys() & known.keys():
+            if before.get(key) is None and covers(after[key], known[key]):
+                before[key] = after[key]
         return [
             Change(path, change, path[0] in kind.fixed)
             for path, change in changes(before, after)
@@ -132,10 +144,10 @@ class Provider:
         asked = {**(resource.defaults if not inputs else {}), **observed(inputs, found), **added}
         return self._merged(resource, asked, found), asked
 
-    def update(self, token: str, name: str, known: Properties, old: Properties, new: Properties) -> Properties:
+    def update(self, token: str, name: str, old: Properties, new: Properties) -> Properties:
         """Change a resource in place and return its outputs."""
         resource = self._resource(token, new)
-        resource.update(name, {**known, **old}, new)
+        resource.update(name, old, new)
         return self._outputs(resource, name, new)
 
     def delete(self, token: str, name: str, known: Properties) -> None:

@@ -17,7 +17,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, st
 from config.errors import Problem, dotted
 from lab.aws.account import ENDPOINT, Account, check_endpoint, connection_problem, no_answer
 from lab.aws.changes import changes
-from lab.aws.errors import Refused
+from lab.aws.errors import Refused, is_page
 from lab.aws.functions import invoke
 from lab.aws.provider import Change, Provider, Unfinished
 from lab.aws.resource import Resource
@@ -56,8 +56,8 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
         """Return what went wrong as one sentence, a service's own where it has one."""
         if isinstance(error, BotoCoreError):
             return connection_problem(error, self._environment) or str(error)
-        if isinstance(error, ResponseParserError):
-            return no_answer(self._environment)
+        if isinstance(error, ResponseParserError) or (isinstance(error, ClientError) and is_page(error)):
+            return no_answer(error, self._environment)
         if isinstance(error, Refused | ClientError):
             return str(error)
         print("".join(traceback.format_exception(error)), file=sys.stderr)  # noqa: T201
@@ -96,8 +96,8 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
 
     @_answered
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: ARG002, D102, N802
-        token, new = _type(request.urn), _plain(request.news)
-        found = self._provider.diff(token, _plain(request.old_inputs), new, list(request.ignoreChanges))
+        token, old, new = _type(request.urn), _plain(request.old_inputs), _plain(request.news)
+        found = self._provider.diff(token, _plain(request.olds), old, new, list(request.ignoreChanges))
         return _difference(found, self._provider.replaced_first(token, new))
 
     @_answered
@@ -118,10 +118,11 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
 
     @_answered
     def Update(self, request: Any, context: Any) -> Any:  # noqa: ARG002, D102, N802
-        token, known, new = _type(request.urn), _plain(request.olds), _plain(request.news)
+        token, new = _type(request.urn), _plain(request.news)
         if request.preview:
-            return provider_pb2.UpdateResponse(properties=_struct(self._provider.foreseen(token, new, known)))
-        outputs = self._provider.update(token, request.id, known, _plain(request.old_inputs), new)
+            foreseen = self._provider.foreseen(token, new, _plain(request.olds))
+            return provider_pb2.UpdateResponse(properties=_struct(foreseen))
+        outputs = self._provider.update(token, request.id, _plain(request.old_inputs), new)
         return provider_pb2.UpdateResponse(properties=_struct(outputs))
 
     @_answered
