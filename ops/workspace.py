@@ -15,6 +15,7 @@ from typing import Final
 from ops.failure import Failure, UsageFailure
 from ops.passphrase import fits
 from ops.stack_config import RuntimeKeys, find, insert, strip
+from toolchain.aws_plugin import is_stand_in
 
 DEV: Final = "dev"
 """The stack whose secrets this command line makes itself; the others' are set by people."""
@@ -107,7 +108,8 @@ class Workspace:
         exports = dict(engine)
         exports.update({name: environment[name] for name in _ADOPTED if environment.get(name)})
         # Left out of PATH: what a shell has anyway. Kept: our own programs; this shell may have sourced the file.
-        outer = [part for part in environment.get("PATH", "").split(os.pathsep) if not Path(part).is_relative_to(cache)]
+        parts = [Path(part) for part in environment.get("PATH", "").split(os.pathsep)]
+        outer = [str(part) for part in parts if not part.is_relative_to(cache) and not is_stand_in(part)]
         write_private(self.environment_file, render_exports(exports, outer))
 
     def read_passphrase(self, environment: Mapping[str, str]) -> str | None:

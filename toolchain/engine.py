@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import versions
+from toolchain import aws_plugin
 from toolchain.builds import BUILDS
 from toolchain.cache import Entry, Missing, cache_root, digest, publish
 from toolchain.programs import program
@@ -69,7 +70,8 @@ def engine_environment() -> dict[str, str]:
 
     PATH has the engine first. The engine we built is forbidden to fetch plugins, because it gets a PULUMI_HOME that
     has ours, as if it had fetched them; in a PULUMI_HOME of the user's nothing is put, and ours are found by PATH
-    (the engine warns of that). Raises :class:`toolchain.cache.Missing` when the engine or a plugin isn't there.
+    (the engine warns of that). AWS's plugin isn't among ours: where there is no real one, PATH has its stand-in
+    (docs/adr/0032). Raises :class:`toolchain.cache.Missing` when the engine or a plugin isn't there.
     """
     common = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
     if theirs := installed():
@@ -78,8 +80,8 @@ def engine_environment() -> dict[str, str]:
     common["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "1"
     home = assembled.path / "home"
     if os.environ.get("PULUMI_HOME", str(home)) == str(home):
-        return {"PATH": _path([assembled.bin]), "PULUMI_HOME": str(home)} | common
-    return {"PATH": _path([assembled.bin, *home.glob("plugins/*")])} | common
+        return {"PATH": _path([assembled.bin, *aws_plugin.directories()]), "PULUMI_HOME": str(home)} | common
+    return {"PATH": _path([assembled.bin, *home.glob("plugins/*"), *aws_plugin.directories()])} | common
 
 
 def _assembled() -> Entry:

@@ -1,6 +1,7 @@
 """The plugin's process: ``python -m lab.aws ENGINE_ADDRESS``."""
 
 import os
+import sys
 
 from lab.aws.server import serve
 from lab.aws.types import TYPES
@@ -10,7 +11,7 @@ def main() -> None:
     """Serve the engine that started this process until it ends it."""
     # Credentials are looked for where a stand-in's may be, never at the machine's own cloud.
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
-    serve(TYPES, os.environ)
+    serve(TYPES, os.environ, sys.argv[1])
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ class LaunchTemplate(Ec2):
     named = "name"
     longest = 128
     defaults: ClassVar[Properties] = {"updateDefaultVersion": False}
+    moving = names("latestVersion defaultVersion")
     hidden = names("namePrefix metadataOptions")
 
     def create(self, inputs: Properties) -> str:

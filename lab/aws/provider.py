@@ -104,10 +104,12 @@ class Provider:
 
     def foreseen(self, token: str, inputs: Properties, old: Properties | None = None) -> dict[str, Any]:
         """Return a preview's outputs: what AWS decides is unknown, or stays as it is in an update."""
-        known = self.type_of(token).published()
+        kind = self.type_of(token)
+        known = kind.published()
         region = inputs.get("region") or self.account.settings.get("region") or UNKNOWN
         found: dict[str, Any] = {"region": region, "tagsAll": inputs.get("tags") or {}}
-        found.update(old if old is not None else dict.fromkeys(known.always - found.keys(), UNKNOWN))
+        found.update(old or {})
+        found.update(dict.fromkeys(known.always - found.keys() if old is None else kind.moving, UNKNOWN))
         found.update(self._shown(token, inputs))
         if "tags" in inputs:
             found["tagsAll"] = inputs["tags"]

@@ -25,6 +25,8 @@ class Resource:
     """Characters a made-up name has at most."""
     defaults: ClassVar[Properties] = {}
     """What an input that isn't given means, where the service isn't asked or answers with it."""
+    moving: ClassVar[frozenset[str]] = frozenset()
+    """Outputs that an update changes, so that its preview doesn't know them."""
     hidden: ClassVar[frozenset[str]] = frozenset()
     """Outputs that the provider always has, and that this type doesn't give."""
 

@@ -2,7 +2,6 @@
 
 import functools
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,14 @@ import grpc  # type: ignore[import-untyped]
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from google.protobuf import empty_pb2, json_format, struct_pb2  # type: ignore[import-untyped]
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+from pulumi.runtime.proto import (
+    engine_pb2,
+    engine_pb2_grpc,
+    plugin_pb2,
+    provider_pb2,
+    provider_pb2_grpc,
+    status_pb2,
+)
 
 from config.errors import Problem, dotted
 from lab.aws.account import ENDPOINT, Account, check_endpoint, connection_problem, no_answer
@@ -25,6 +31,7 @@ from lab.aws.schema import version
 from lab.aws.settings import decoded, setting_problems
 
 _THREADS: Final = 64
+_LOG_SECONDS: Final = 10
 _LARGEST: Final = 400 * 1024 * 1024
 """Bytes of a message, as in Pulumi's own servers."""
 
@@ -47,10 +54,9 @@ def _answered(method: Callable[..., Any]) -> Callable[..., Any]:
 class Service(provider_pb2_grpc.ResourceProviderServicer):
     """One plugin process: the engine starts one for each provider it configures."""
 
-    def __init__(self, types: Mapping[str, type[Resource]], environment: Mapping[str, str]) -> None:
-        self._types, self._environment = types, environment
+    def __init__(self, types: Mapping[str, type[Resource]], environment: Mapping[str, str], engine: str) -> None:
+        self._types, self._environment, self._engine = types, environment, engine
         self._provider = Provider(Account({}, environment), types)
-        self.ended = threading.Event()
 
     def explained(self, error: Exception) -> str:
         """Return what went wrong as one sentence, a service's own where it has one."""
@@ -81,12 +87,23 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
 
     @_answered
     def Configure(self, request: Any, context: Any) -> Any:  # noqa: ARG002, D102, N802
+        self._introduce()
         # A preview of what isn't there yet needs no server; a wrong one is told before anything is asked.
         if endpoint := self._environment.get(ENDPOINT):
             check_endpoint(endpoint)
         self._provider = Provider(Account(decoded(_plain(request.args)), self._environment), self._types)
         # Secrets are left to the engine: it keeps the mark on outputs that are named like the inputs.
         return provider_pb2.ConfigureResponse(acceptSecrets=False, supportsPreview=True, acceptResources=False)
+
+    def _introduce(self) -> None:
+        """Have the engine say in its own output, which every report is made of, that nothing here is at AWS."""
+        where = self._environment.get(ENDPOINT) or "no server"
+        said = engine_pb2.LogRequest(
+            severity=engine_pb2.LogSeverity.Value("WARNING"),
+            message=f"AWS is stood in for: this checkout's plugin of {version()} works against {where}",
+        )
+        with grpc.insecure_channel(self._engine) as channel:
+            engine_pb2_grpc.EngineStub(channel).Log(said, timeout=_LOG_SECONDS)
 
     @_answered
     def Check(self, request: Any, context: Any) -> Any:  # noqa: ARG002, D102, N802
@@ -137,11 +154,11 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.InvokeResponse(**{"return": _struct(answer)})
 
 
-def serve(types: Mapping[str, type[Resource]], environment: Mapping[str, str]) -> None:
+def serve(types: Mapping[str, type[Resource]], environment: Mapping[str, str], engine: str) -> None:
     """Serve on a port of loopback, say on standard output which, as the engine waits for it, and never return."""
     options = [("grpc.max_receive_message_length", _LARGEST), ("grpc.max_send_message_length", _LARGEST)]
     server = grpc.server(ThreadPoolExecutor(_THREADS), options=options)
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Service(types, environment), server)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Service(types, environment, engine), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     sys.stdout.write(f"{port}\n")

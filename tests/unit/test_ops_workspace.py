@@ -12,6 +12,7 @@ import pytest
 from ops.failure import Failure, UsageFailure
 from ops.stack_config import RuntimeKeys
 from ops.workspace import Workspace, parse_exports, render_exports, write_private
+from toolchain.aws_plugin import STAND_IN
 
 SALT = "v1:4aD9azvyFCA=:v1:YNFulOHlPL5/8THa:gT/XvKfL4bK/ZwBPwja4++6qfDzhBw=="
 """Made by the engine with the passphrase ``x``."""
@@ -56,11 +57,12 @@ def test_exports_are_what_a_shell_reads(tmp_path: Path) -> None:
 
 def test_the_environment_file_keeps_our_programs_when_it_was_sourced_before(workspace: Workspace) -> None:
     cache = Path("/cache")
-    engine = {"PATH": "/cache/programs/pulumi/bin:/usr/bin", "PULUMI_BACKEND_URL": "file:///x"}
-    for outer in ("/usr/bin", "/cache/programs/pulumi/bin:/usr/bin"):
+    ours = f"/cache/programs/pulumi/bin:{STAND_IN}"
+    engine = {"PATH": f"{ours}:/usr/bin", "PULUMI_BACKEND_URL": "file:///x"}
+    for outer in ("/usr/bin", f"{ours}:/usr/bin"):
         workspace.write_environment(engine, {"PATH": outer, "KUBE_CONTEXT": "kind-kafka"}, cache)
         text = workspace.environment_file.read_text()
-        assert 'export PATH=/cache/programs/pulumi/bin:"$PATH"' in text.splitlines()
+        assert f'export PATH={ours}:"$PATH"' in text.splitlines()
         assert "export KUBE_CONTEXT=kind-kafka" in text.splitlines()
         assert mode(workspace.environment_file) == 0o600
 

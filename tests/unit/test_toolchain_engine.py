@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import versions
-from toolchain import engine
+from toolchain import aws_plugin, engine
 from toolchain.builds import BUILDS
 from toolchain.cache import VARIABLE, Missing, cache_root
 
@@ -123,7 +123,7 @@ class TestEnvironment:
         home = Path(found["PULUMI_HOME"])
         binaries = home.parent / "bin"
         assert found == {
-            "PATH": f"{binaries}:/usr/bin:/bin",
+            "PATH": f"{binaries}:{aws_plugin.STAND_IN}:/usr/bin:/bin",
             "PULUMI_HOME": str(home),
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "1",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
@@ -156,6 +156,22 @@ class TestEnvironment:
         for name, value in first.items():
             monkeypatch.setenv(name, value)
         assert engine.engine_environment() == first
+
+    def test_a_real_plugin_for_aws_goes_before_its_stand_in(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        build_everything()
+        script(tmp_path / "own" / "pulumi-resource-aws")
+        monkeypatch.setenv("PATH", f"{aws_plugin.STAND_IN}:/usr/bin:{tmp_path / 'own'}")
+        assert aws_plugin.real() == tmp_path / "own" / "pulumi-resource-aws"
+        assert engine.engine_environment()["PATH"].endswith(f"/bin:{os.environ['PATH']}")
+        monkeypatch.setenv("PATH", "/usr/bin")
+        assert str(aws_plugin.STAND_IN) in engine.engine_environment()["PATH"]
+        fetched = tmp_path / "home" / "plugins" / "resource-aws-v7.51.1" / "pulumi-resource-aws"
+        script(fetched)
+        monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
+        assert aws_plugin.real() == fetched
+        assert str(aws_plugin.STAND_IN) not in engine.engine_environment()["PATH"]
 
     @pytest.mark.parametrize("absent", ["pulumi", "pulumi-resource-tls"])
     def test_what_is_missing_is_named(self, absent: str) -> None:
