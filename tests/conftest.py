@@ -29,14 +29,25 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
     registry = any("registry" in report.keywords for report in reports)
     # A folder's name is a keyword of the tests in it, too.
-    lab = any("e2e" in report.keywords and "registry" not in report.keywords for report in reports)
-    if not registry and not lab:
+    lab = any("e2e" in report.keywords and not {"registry", "aws"} & report.keywords.keys() for report in reports)
+    aws = any("aws" in report.keywords for report in reports)
+    if not registry and not lab and not aws:
         return
     import versions
 
     terminalreporter.section("what was real")
     if registry:
         terminalreporter.write_line(f"real      schema registry: Apicurio {versions.APICURIO}, in memory")
+    if aws:
+        from toolchain.aws_plugin import real
+
+        plugin = real()
+        terminalreporter.write_line(
+            f"real      AWS's Pulumi plugin: {plugin}"
+            if plugin
+            else "stood in  AWS's Pulumi plugin: lab/aws, its properties checked against pulumi_aws"
+        )
+        terminalreporter.write_line("stood in  AWS: moto, over HTTP; docs/aws-stand-in.md says what it lacks")
     if not lab:
         return
     from toolchain.engine import engine_environment

@@ -6,22 +6,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-STAND_IN: Final = Path(__file__).resolve().parents[1] / "lab" / "aws" / "bin"
-"""Directory of the stand-in, for PATH."""
-_NAME: Final = "pulumi-resource-aws"
+NAME: Final = "pulumi-resource-aws"
+STAND_IN: Final = Path(__file__).resolve().parents[1] / "lab" / "aws" / "bin" / NAME
+"""This checkout's stand-in."""
+VARIABLE: Final = "KAFKA_PLATFORM_AWS_PLUGIN"
+"""What the launcher in our PULUMI_HOME starts: the home is in the cache that all checkouts share."""
+LAUNCHER: Final = f"""#!/bin/sh
+exec "${{{VARIABLE}:?names the stand-in for the plugin of AWS; . .state/env sets it}}" "$@"
+"""
 
 
 def real(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the real plugin that PATH or PULUMI_HOME has, None where there is none.
+    """Return the real plugin that PULUMI_HOME or PATH has, None where there is none.
 
-    The engine we built gets a PULUMI_HOME of ours unless one is set, so that the user's own isn't looked at.
+    The engine we built gets a PULUMI_HOME of ours unless one is set, so that the user's usual one isn't looked at.
     """
     home = environment.get("PULUMI_HOME")
-    fetched = sorted(Path(home).glob(f"plugins/resource-aws-v*/{_NAME}")) if home else []
-    if fetched:
-        return fetched[-1]
+    fetched = sorted(Path(home).glob(f"plugins/resource-aws-v*/{NAME}")) if home else []
+    for file in reversed(fetched):
+        if file.read_bytes() != LAUNCHER.encode():
+            return file
     for directory in environment.get("PATH", os.defpath).split(os.pathsep):
-        found = shutil.which(_NAME, path=directory) if directory else None
+        found = shutil.which(NAME, path=directory) if directory else None
         if found is not None and not is_stand_in(Path(directory)):
             return Path(found)
     return None
@@ -29,9 +35,4 @@ def real(environment: Mapping[str, str] = os.environ) -> Path | None:
 
 def is_stand_in(directory: Path) -> bool:
     """Whether a directory of PATH is the stand-in's, of this checkout or another."""
-    return directory.resolve().parts[-3:] == STAND_IN.parts[-3:]
-
-
-def directories(environment: Mapping[str, str] = os.environ) -> list[Path]:
-    """Return what PATH needs for AWS's plugin: nothing where the real one is."""
-    return [] if real(environment) else [STAND_IN]
+    return directory.resolve().parts[-3:] == STAND_IN.parent.parts[-3:]

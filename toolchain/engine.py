@@ -70,7 +70,7 @@ def engine_environment() -> dict[str, str]:
 
     PATH has the engine first. The engine we built is forbidden to fetch plugins, because it gets a PULUMI_HOME that
     has ours, as if it had fetched them; in a PULUMI_HOME of the user's nothing is put, and ours are found by PATH
-    (the engine warns of that). AWS's plugin isn't among ours: where there is no real one, PATH has its stand-in
+    (the engine warns of that). AWS's plugin isn't among ours: where there is no real one, its stand-in is used
     (docs/adr/0032). Raises :class:`toolchain.cache.Missing` when the engine or a plugin isn't there.
     """
     common = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
@@ -79,19 +79,23 @@ def engine_environment() -> dict[str, str]:
     assembled = _assembled()
     common["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "1"
     home = assembled.path / "home"
+    stand_in = None if aws_plugin.real() else aws_plugin.STAND_IN
     if os.environ.get("PULUMI_HOME", str(home)) == str(home):
-        return {"PATH": _path([assembled.bin, *aws_plugin.directories()]), "PULUMI_HOME": str(home)} | common
-    return {"PATH": _path([assembled.bin, *home.glob("plugins/*"), *aws_plugin.directories()])} | common
+        common |= {aws_plugin.VARIABLE: str(stand_in)} if stand_in else {}
+        return {"PATH": _path([assembled.bin]), "PULUMI_HOME": str(home)} | common
+    plugins = [plugin.parent for plugin in home.glob("plugins/*/*") if plugin.name != aws_plugin.NAME]
+    return {"PATH": _path([assembled.bin, *plugins, *([stand_in.parent] if stand_in else [])])} | common
 
 
 def _assembled() -> Entry:
     """What we built, laid out as the engine expects it: the language host beside it, plugins by name and version.
 
-    It costs no space and no time, being links, so it is made when it is first asked for.
+    It costs no space and no time, being links and one line, so it is made when it is first asked for.
     """
     builds = [build for build in BUILDS if build.group == "pulumi"]
     sources = {build.name: program(build.name).parent for build in builds}
-    entry = Entry("engine", digest(*(build.key() for build in builds)))
+    aws = Path("home", "plugins", f"resource-aws-v{versions.PULUMI_AWS}", aws_plugin.NAME)
+    entry = Entry("engine", digest(*(build.key() for build in builds), str(aws), aws_plugin.LAUNCHER))
 
     def fill(directory: Path) -> None:
         for build in builds:
@@ -102,6 +106,10 @@ def _assembled() -> Entry:
             for file in sources[build.name].iterdir():
                 # A hard link, for the engine resolves a symbolic one and then looks beside the file it points to.
                 (to / file.name).hardlink_to(file)
+        launcher = directory / aws
+        launcher.parent.mkdir(parents=True)
+        launcher.write_text(aws_plugin.LAUNCHER)
+        launcher.chmod(0o755)
 
     publish(entry, fill)
     return entry

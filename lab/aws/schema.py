@@ -10,6 +10,7 @@ import importlib
 import json
 import re
 import sys
+import threading
 import types
 import typing
 from collections.abc import Mapping
@@ -22,6 +23,8 @@ import pulumi
 PACKAGE: Final = "pulumi_aws"
 _ELIDED: Final[Mapping[str, Any]] = {"Output": pulumi.Output, "T": typing.TypeVar("T")}
 """Names that the package's annotations leave to :class:`pulumi.Output`."""
+_LOADING: Final = threading.RLock()
+"""The package loads its modules when they are first used, and not for two threads at once."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ class Fields:
     @functools.cached_property
     def shapes(self) -> Mapping[str, Shape]:
         """Every property's shape."""
-        return {wire: shape_of(self._hints[name]) for name, wire in self._names.items()}
+        with _LOADING:
+            return {wire: shape_of(self._hints[name]) for name, wire in self._names.items()}
 
     @functools.cached_property
     def required(self) -> frozenset[str]:
@@ -90,9 +94,14 @@ class Published:
     """Those that are there whatever was asked for."""
 
 
-@functools.cache
 def published(token: str) -> Published:
     """Return what the package says of a type, ``aws:s3/bucket:Bucket``; raises KeyError for one it doesn't have."""
+    with _LOADING:
+        return _published(token)
+
+
+@functools.cache
+def _published(token: str) -> Published:
     module, name = _places()[token]
     resource = getattr(importlib.import_module(module), name)
     home = sys.modules[resource.__module__]

@@ -10,7 +10,7 @@ from typing import Any, Final
 import grpc  # type: ignore[import-untyped]
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
-from google.protobuf import empty_pb2, json_format, struct_pb2  # type: ignore[import-untyped]
+from google.protobuf import empty_pb2  # type: ignore[import-untyped]
 from pulumi.runtime.proto import (
     engine_pb2,
     engine_pb2_grpc,
@@ -29,6 +29,7 @@ from lab.aws.provider import Change, Provider, Unfinished
 from lab.aws.resource import Resource
 from lab.aws.schema import version
 from lab.aws.settings import decoded, setting_problems
+from lab.aws.wire import plain, secret_names, struct
 
 _THREADS: Final = 64
 _LOG_SECONDS: Final = 10
@@ -44,7 +45,7 @@ def _answered(method: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return method(self, request, context)
         except Unfinished as error:
-            _abort_unfinished(context, error, self.explained(error.reason))
+            _abort_unfinished(context, error, self.explained(error.reason), secret_names(request.properties))
         except Exception as error:  # noqa: BLE001
             context.abort(grpc.StatusCode.UNKNOWN, self.explained(error))
 
@@ -77,12 +78,12 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
 
     @_answered
     def CheckConfig(self, request: Any, context: Any) -> Any:  # noqa: ARG002, D102, N802
-        found = setting_problems(decoded(_plain(request.news)))
+        found = setting_problems(decoded(plain(request.news)))
         return provider_pb2.CheckResponse(inputs=request.news, failures=_failures(found))
 
     @_answered
     def DiffConfig(self, request: Any, context: Any) -> Any:  # noqa: ARG002, D102, N802
-        places = changes(decoded(_plain(request.old_inputs)), decoded(_plain(request.news)))
+        places = changes(decoded(plain(request.old_inputs)), decoded(plain(request.news)))
         return _difference([Change(path, kind, replaces=False) for path, kind in places])
 
     @_answered
@@ -91,9 +92,8 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
         # A preview of what isn't there yet needs no server; a wrong one is told before anything is asked.
         if endpoint := self._environment.get(ENDPOINT):
             check_endpoint(endpoint)
-        self._provider = Provider(Account(decoded(_plain(request.args)), self._environment), self._types)
-        # Secrets are left to the engine: it keeps the mark on outputs that are named like the inputs.
-        return provider_pb2.ConfigureResponse(acceptSecrets=False, supportsPreview=True, acceptResources=False)
+        self._provider = Provider(Account(decoded(plain(request.args)), self._environment), self._types)
+        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True, acceptResources=False)
 
     def _introduce(self) -> None:
         """Have the engine say in its own output, which every report is made of, that nothing here is at AWS."""
@@ -108,50 +108,54 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
     @_answered
     def Check(self, request: Any, context: Any) -> Any:  # noqa: ARG002, D102, N802
         token, name = _type(request.urn), request.urn.rpartition("::")[2]
-        made = self._provider.check(token, name, _plain(request.olds), _plain(request.news), request.randomSeed)
-        return provider_pb2.CheckResponse(inputs=_struct(made.inputs), failures=_failures(made.problems))
+        made = self._provider.check(token, name, plain(request.olds), plain(request.news), request.randomSeed)
+        return provider_pb2.CheckResponse(
+            inputs=struct(made.inputs, secret_names(request.news)), failures=_failures(made.problems)
+        )
 
     @_answered
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: ARG002, D102, N802
-        token, old, new = _type(request.urn), _plain(request.old_inputs), _plain(request.news)
-        found = self._provider.diff(token, _plain(request.olds), old, new, list(request.ignoreChanges))
+        token, old, new = _type(request.urn), plain(request.old_inputs), plain(request.news)
+        found = self._provider.diff(token, plain(request.olds), old, new, list(request.ignoreChanges))
         return _difference(found, self._provider.replaced_first(token, new))
 
     @_answered
     def Create(self, request: Any, context: Any) -> Any:  # noqa: ARG002, D102, N802
-        token, inputs = _type(request.urn), _plain(request.properties)
+        token, inputs, secret = _type(request.urn), plain(request.properties), secret_names(request.properties)
         if request.preview:
-            return provider_pb2.CreateResponse(properties=_struct(self._provider.foreseen(token, inputs)))
+            return provider_pb2.CreateResponse(properties=struct(self._provider.foreseen(token, inputs), secret))
         name, outputs = self._provider.create(token, inputs)
-        return provider_pb2.CreateResponse(id=name, properties=_struct(outputs))
+        return provider_pb2.CreateResponse(id=name, properties=struct(outputs, secret))
 
     @_answered
     def Read(self, request: Any, context: Any) -> Any:  # noqa: ARG002, D102, N802
-        known, inputs = _plain(request.properties), _plain(request.inputs)
+        known, inputs = plain(request.properties), plain(request.inputs)
         found = self._provider.read(_type(request.urn), request.id, known, inputs)
         if found is None:
             return provider_pb2.ReadResponse()
-        return provider_pb2.ReadResponse(id=request.id, properties=_struct(found[0]), inputs=_struct(found[1]))
+        secret = secret_names(request.properties, request.inputs)
+        outputs, asked = struct(found[0], secret), struct(found[1], secret)
+        return provider_pb2.ReadResponse(id=request.id, properties=outputs, inputs=asked)
 
     @_answered
     def Update(self, request: Any, context: Any) -> Any:  # noqa: ARG002, D102, N802
-        token, new = _type(request.urn), _plain(request.news)
+        token, new, secret = _type(request.urn), plain(request.news), secret_names(request.news)
         if request.preview:
-            foreseen = self._provider.foreseen(token, new, _plain(request.olds))
-            return provider_pb2.UpdateResponse(properties=_struct(foreseen))
-        outputs = self._provider.update(token, request.id, _plain(request.old_inputs), new)
-        return provider_pb2.UpdateResponse(properties=_struct(outputs))
+            foreseen = self._provider.foreseen(token, new, plain(request.olds))
+            return provider_pb2.UpdateResponse(properties=struct(foreseen, secret))
+        outputs = self._provider.update(token, request.id, plain(request.old_inputs), new)
+        return provider_pb2.UpdateResponse(properties=struct(outputs, secret))
 
     @_answered
     def Delete(self, request: Any, context: Any) -> Any:  # noqa: ARG002, D102, N802
-        known = {**_plain(request.old_inputs), **_plain(request.properties)}
+        known = {**plain(request.old_inputs), **plain(request.properties)}
         self._provider.delete(_type(request.urn), request.id, known)
         return empty_pb2.Empty()
 
     @_answered
     def Invoke(self, request: Any, context: Any) -> Any:  # noqa: ARG002, D102, N802
-        answer = invoke(self._provider.account, request.tok, _plain(request.args))
-        return provider_pb2.InvokeResponse(**{"return": _struct(answer)})
+        answer = invoke(self._provider.account, request.tok, plain(request.args))
+        return provider_pb2.InvokeResponse(**{"return": struct(answer)})
 
 
 def serve(types: Mapping[str, type[Resource]], environment: Mapping[str, str], engine: str) -> None:
@@ -168,24 +172,6 @@ def serve(types: Mapping[str, type[Resource]], environment: Mapping[str, str], e
 
 def _type(urn: str) -> str:
     return urn.split("::")[2].rpartition("$")[2]
-
-
-def _plain(struct: Any) -> dict[str, Any]:
-    plain = _whole(json_format.MessageToDict(struct))
-    return plain if isinstance(plain, dict) else {}
-
-
-def _whole(value: Any) -> Any:
-    """Whole numbers as such: the protocol has one kind of number."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, dict):
-        return {name: _whole(each) for name, each in value.items()}
-    return [_whole(each) for each in value] if isinstance(value, list) else value
-
-
-def _struct(values: Mapping[str, Any]) -> Any:
-    return json_format.ParseDict(dict(values), struct_pb2.Struct())
 
 
 def _failures(found: Any) -> list[Any]:
@@ -214,12 +200,15 @@ def _difference(found: list[Change], replaced_first: bool = False) -> Any:
     )
 
 
-def _abort_unfinished(context: grpc.ServicerContext, error: Unfinished, reason: str) -> None:
+def _abort_unfinished(context: grpc.ServicerContext, error: Unfinished, reason: str, secret: frozenset[str]) -> None:
     """Say that it is there and not whole, so that the engine keeps it: ErrorResourceInitFailed of the protocol."""
     status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=reason)
     status.details.add().Pack(
         provider_pb2.ErrorResourceInitFailed(
-            id=error.name, properties=_struct(error.outputs), reasons=[reason], inputs=_struct(error.inputs)
+            id=error.name,
+            properties=struct(error.outputs, secret),
+            reasons=[reason],
+            inputs=struct(error.inputs, secret),
         )
     )
     context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))

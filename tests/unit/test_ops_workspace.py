@@ -57,7 +57,7 @@ def test_exports_are_what_a_shell_reads(tmp_path: Path) -> None:
 
 def test_the_environment_file_keeps_our_programs_when_it_was_sourced_before(workspace: Workspace) -> None:
     cache = Path("/cache")
-    ours = f"/cache/programs/pulumi/bin:{STAND_IN}"
+    ours = f"/cache/programs/pulumi/bin:{STAND_IN.parent}"
     engine = {"PATH": f"{ours}:/usr/bin", "PULUMI_BACKEND_URL": "file:///x"}
     for outer in ("/usr/bin", f"{ours}:/usr/bin"):
         workspace.write_environment(engine, {"PATH": outer, "KUBE_CONTEXT": "kind-kafka"}, cache)

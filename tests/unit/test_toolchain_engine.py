@@ -123,8 +123,9 @@ class TestEnvironment:
         home = Path(found["PULUMI_HOME"])
         binaries = home.parent / "bin"
         assert found == {
-            "PATH": f"{binaries}:{aws_plugin.STAND_IN}:/usr/bin:/bin",
+            "PATH": f"{binaries}:/usr/bin:/bin",
             "PULUMI_HOME": str(home),
+            "KAFKA_PLATFORM_AWS_PLUGIN": str(aws_plugin.STAND_IN),
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "1",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
@@ -136,6 +137,7 @@ class TestEnvironment:
             "pulumi-resource-pulumi-python",
         ]
         assert sorted(str(path.relative_to(home / "plugins")) for path in home.glob("plugins/*/*")) == [
+            f"resource-aws-v{versions.PULUMI_AWS}/pulumi-resource-aws",
             f"resource-kafka-v{versions.PULUMI_KAFKA}/pulumi-resource-kafka",
             f"resource-kubernetes-v{versions.PULUMI_KUBERNETES}/pulumi-resource-kubernetes",
             f"resource-tls-v{versions.PULUMI_TLS}/pulumi-resource-tls",
@@ -162,16 +164,20 @@ class TestEnvironment:
     ) -> None:
         build_everything()
         script(tmp_path / "own" / "pulumi-resource-aws")
-        monkeypatch.setenv("PATH", f"{aws_plugin.STAND_IN}:/usr/bin:{tmp_path / 'own'}")
+        monkeypatch.setenv("PATH", f"{aws_plugin.STAND_IN.parent}:/usr/bin:{tmp_path / 'own'}")
         assert aws_plugin.real() == tmp_path / "own" / "pulumi-resource-aws"
-        assert engine.engine_environment()["PATH"].endswith(f"/bin:{os.environ['PATH']}")
+        assert aws_plugin.VARIABLE not in engine.engine_environment()
         monkeypatch.setenv("PATH", "/usr/bin")
-        assert str(aws_plugin.STAND_IN) in engine.engine_environment()["PATH"]
-        fetched = tmp_path / "home" / "plugins" / "resource-aws-v7.51.1" / "pulumi-resource-aws"
-        script(fetched)
+        assert aws_plugin.real() is None
+        monkeypatch.setenv("PULUMI_HOME", engine.engine_environment()["PULUMI_HOME"])
+        assert aws_plugin.real() is None
+        assert aws_plugin.VARIABLE in engine.engine_environment()
         monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "home"))
+        assert str(aws_plugin.STAND_IN.parent) in engine.engine_environment()["PATH"].split(":")
+        fetched = tmp_path / "home" / "plugins" / f"resource-aws-v{versions.PULUMI_AWS}" / "pulumi-resource-aws"
+        script(fetched)
         assert aws_plugin.real() == fetched
-        assert str(aws_plugin.STAND_IN) not in engine.engine_environment()["PATH"]
+        assert str(aws_plugin.STAND_IN.parent) not in engine.engine_environment()["PATH"].split(":")
 
     @pytest.mark.parametrize("absent", ["pulumi", "pulumi-resource-tls"])
     def test_what_is_missing_is_named(self, absent: str) -> None:
