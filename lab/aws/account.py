@@ -4,6 +4,7 @@ import functools
 import ipaddress
 import threading
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -114,6 +115,13 @@ class Account:
         """Twelve digits."""
         return self._identity[1]
 
+    def close(self) -> None:
+        """End all connections."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()
+
     @functools.cached_property
     def _identity(self) -> tuple[Any, str]:
         """The session with the last role's credentials, and whose account they are of."""
@@ -128,7 +136,8 @@ class Account:
         )
         for role in settings.get("assumeRoles") or ():
             session = self._assumed(session, region, role)
-        found = str(self._connect(session, "sts", region).get_caller_identity()["Account"])
+        with closing(self._connect(session, "sts", region)) as sts:
+            found = str(sts.get_caller_identity()["Account"])
         allowed, forbidden = settings.get("allowedAccountIds") or (), settings.get("forbiddenAccountIds") or ()
         if (allowed and found not in allowed) or found in forbidden:
             wanted = f"allowed are {', '.join(allowed)}" if allowed else f"forbidden are {', '.join(forbidden)}"
@@ -139,7 +148,8 @@ class Account:
         request = {"RoleArn": role["roleArn"], "RoleSessionName": role.get("sessionName") or "pulumi"}
         if role.get("externalId"):
             request["ExternalId"] = role["externalId"]
-        made = self._connect(session, "sts", region).assume_role(**request)["Credentials"]
+        with closing(self._connect(session, "sts", region)) as sts:
+            made = sts.assume_role(**request)["Credentials"]
         return boto3.session.Session(
             aws_access_key_id=made["AccessKeyId"],
             aws_secret_access_key=made["SecretAccessKey"],
