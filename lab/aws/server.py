@@ -97,7 +97,7 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
 
     def _introduce(self) -> None:
         """Have the engine say in its own output, which every report is made of, that nothing here is at AWS."""
-        where = self._environment.get(ENDPOINT) or "no server"
+        where = self._environment.get(ENDPOINT) or "no server, for previews of what is new"
         said = engine_pb2.LogRequest(
             severity=engine_pb2.LogSeverity.Value("WARNING"),
             message=f"AWS is stood in for: this checkout's plugin of {version()} works against {where}",

@@ -1,4 +1,4 @@
-"""Backups at AWS with the real engine: AWS's plugin, or its stand-in, against moto's HTTP API. No lab is needed."""
+"""Backups at AWS with the real engine, and the stand-in for AWS's plugin against moto's HTTP API. No lab is needed."""
 
 import json
 import os
@@ -20,7 +20,8 @@ from ops.progress import EngineProgress
 from ops.stack import Engine
 from ops.workspace import Workspace
 from tests.unit.test_backup_config import section
-from toolchain.engine import engine_environment
+from toolchain.aws_plugin import STAND_IN, real
+from toolchain.engine import engine_environment, installed
 
 pytestmark = pytest.mark.aws
 
@@ -158,6 +159,9 @@ def opened(folder: Path, program: str, url: str) -> Iterator[Stack]:
             "PYTHONPATH": str(ROOT),
         }.items():
             patch.setenv(name, value)
+        if real() or installed():
+            # These tests are of the stand-in, also where the real plugin would be used.
+            patch.setenv("PATH", f"{STAND_IN.parent}{os.pathsep}{os.environ['PATH']}")
         runtime = f"{{name: python, options: {{toolchain: pip, virtualenv: {sys.prefix}}}}}"
         (folder / "Pulumi.yaml").write_text(f"name: kafka-platform\nruntime: {runtime}\n")
         (folder / "__main__.py").write_text(program)
