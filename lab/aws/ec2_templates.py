@@ -25,8 +25,14 @@ class LaunchTemplate(Ec2):
     named = "name"
     longest = 128
     defaults: ClassVar[Properties] = {"updateDefaultVersion": False}
-    moving = names("latestVersion defaultVersion")
     hidden = names("namePrefix metadataOptions")
+
+    @classmethod
+    def moved(cls, old: Properties, new: Properties) -> frozenset[str]:
+        """A further version has a further number."""
+        if not _is_further(old, new):
+            return frozenset()
+        return names("latestVersion defaultVersion" if new.get("updateDefaultVersion") else "latestVersion")
 
     def create(self, inputs: Properties) -> str:
         """Make it with its first version."""
@@ -37,7 +43,7 @@ class LaunchTemplate(Ec2):
     def update(self, name: str, old: Properties, new: Properties) -> None:
         """Make a further version if what it consists of has changed, and say which one is the default."""
         self.retag(name, old, new)
-        if any(old.get(key) != new.get(key) for key in (*_DATA, "description")):
+        if _is_further(old, new):
             version = self._version("create_launch_template_version", new)
             self.ec2.create_launch_template_version(LaunchTemplateId=name, **version)
         latest = self._found(name)["LatestVersionNumber"]
@@ -89,3 +95,7 @@ class LaunchTemplate(Ec2):
         del known
         if self._found(name):
             self.ec2.delete_launch_template(LaunchTemplateId=name)
+
+
+def _is_further(old: Properties, new: Properties) -> bool:
+    return any(old.get(key) != new.get(key) for key in (*_DATA, "description"))

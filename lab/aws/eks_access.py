@@ -1,4 +1,4 @@
-"""Who may use a cluster of EKS, and what EKS runs in it. Moto has none of these operations."""
+"""Who may use a cluster of EKS, and what EKS runs in it."""
 
 from typing import Any, ClassVar
 
@@ -93,6 +93,7 @@ class Addon(Eks):
     )
     fixed = names("clusterName addonName region")
     defaults: ClassVar[Properties] = {"preserve": False}
+    hidden = names("configurationValues namespaceConfig")
 
     def create(self, inputs: Properties) -> str:
         """Install it."""

@@ -97,23 +97,26 @@ class Provider:
             if not is_ignored(path, ignored)
         ]
 
-    def replaced_first(self, token: str, new: Properties) -> bool:
-        """Whether the old one must go before the new one comes, having its name."""
-        kind = self.type_of(token)
-        return kind.named is None or kind.named not in new.get(DEFAULTED, ())
+    def replaced_first(self, token: str, old: Properties, new: Properties) -> bool:
+        """Whether the old one must go before the new one comes, which is to have its name."""
+        name = self.type_of(token).named
+        return name is not None and name not in new.get(DEFAULTED, ()) and old.get(name) == new.get(name)
 
-    def foreseen(self, token: str, inputs: Properties, old: Properties | None = None) -> dict[str, Any]:
-        """Return a preview's outputs: what AWS decides is unknown, or stays as it is in an update."""
+    def foreseen(
+        self, token: str, inputs: Properties, known: Properties | None = None, old: Properties | None = None
+    ) -> dict[str, Any]:
+        """Return a preview's outputs: what AWS decides is unknown, or stays as ``known`` when ``old`` is updated."""
         kind = self.type_of(token)
-        known = kind.published()
+        published = kind.published()
         region = inputs.get("region") or self.account.settings.get("region") or UNKNOWN
         found: dict[str, Any] = {"region": region, "tagsAll": inputs.get("tags") or {}}
-        found.update(old or {})
-        found.update(dict.fromkeys(known.always - found.keys() if old is None else kind.moving, UNKNOWN))
+        found.update(known or {})
+        unknown = published.always - found.keys() if known is None else kind.moved(old or {}, inputs)
+        found.update(dict.fromkeys(unknown, UNKNOWN))
         found.update(self._shown(token, inputs))
         if "tags" in inputs:
             found["tagsAll"] = inputs["tags"]
-        return {name: value for name, value in found.items() if name in known.outputs}
+        return {name: value for name, value in found.items() if name in published.outputs}
 
     def create(self, token: str, inputs: Properties) -> tuple[str, Properties]:
         """Make a resource, return its id and outputs; raises Unfinished when it was made and isn't whole."""

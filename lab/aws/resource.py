@@ -25,8 +25,6 @@ class Resource:
     """Characters a made-up name has at most."""
     defaults: ClassVar[Properties] = {}
     """What an input that isn't given means, where the service isn't asked or answers with it."""
-    moving: ClassVar[frozenset[str]] = frozenset()
-    """Outputs that an update changes, so that its preview doesn't know them."""
     hidden: ClassVar[frozenset[str]] = frozenset()
     """Outputs that the provider always has, and that this type doesn't give."""
 
@@ -42,6 +40,12 @@ class Resource:
     def fields(cls) -> Fields:
         """Return the type's inputs."""
         return cls.published().inputs
+
+    @classmethod
+    def moved(cls, old: Properties, new: Properties) -> frozenset[str]:
+        """Return the outputs that such an update changes, so that its preview doesn't know them."""
+        del old, new
+        return frozenset()
 
     def create(self, inputs: Properties) -> str:
         """Make it in one call and return its id."""

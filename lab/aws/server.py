@@ -117,7 +117,7 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: ARG002, D102, N802
         token, old, new = _type(request.urn), plain(request.old_inputs), plain(request.news)
         found = self._provider.diff(token, plain(request.olds), old, new, list(request.ignoreChanges))
-        return _difference(found, self._provider.replaced_first(token, new))
+        return _difference(found, self._provider.replaced_first(token, old, new))
 
     @_answered
     def Create(self, request: Any, context: Any) -> Any:  # noqa: ARG002, D102, N802
@@ -141,7 +141,7 @@ class Service(provider_pb2_grpc.ResourceProviderServicer):
     def Update(self, request: Any, context: Any) -> Any:  # noqa: ARG002, D102, N802
         token, new, secret = _type(request.urn), plain(request.news), secret_names(request.news)
         if request.preview:
-            foreseen = self._provider.foreseen(token, new, plain(request.olds))
+            foreseen = self._provider.foreseen(token, new, plain(request.olds), plain(request.old_inputs))
             return provider_pb2.UpdateResponse(properties=struct(foreseen, secret))
         outputs = self._provider.update(token, request.id, plain(request.old_inputs), new)
         return provider_pb2.UpdateResponse(properties=struct(outputs, secret))

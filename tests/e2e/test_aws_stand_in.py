@@ -19,6 +19,7 @@ from lab.aws.schema import version
 from ops.progress import EngineProgress
 from ops.stack import Engine
 from ops.workspace import Workspace
+from tests.moto_eks import extend_moto
 from tests.unit.test_backup_config import section
 from toolchain.aws_plugin import STAND_IN, real
 from toolchain.engine import engine_environment, installed
@@ -60,6 +61,28 @@ aws.s3.BucketOwnershipControls(
     "controls", bucket=bucket.id, rule=settings.get("rule", {"object_ownership": "BucketOwnerEnforced"}),
     opts=pulumi.ResourceOptions(provider=provider),
 )
+"""
+
+MACHINES = """
+import json, pathlib
+import pulumi
+import pulumi_aws as aws
+
+settings = json.loads(pathlib.Path("settings.json").read_text())
+home = pulumi.ResourceOptions(provider=aws.Provider("home", region="eu-central-1"))
+trust = {"Effect": "Allow", "Principal": {"Service": "eks.amazonaws.com"}, "Action": "sts:AssumeRole"}
+role = aws.iam.Role("role", assume_role_policy=json.dumps({"Version": "2012-10-17", "Statement": [trust]}), opts=home)
+vpc = aws.ec2.Vpc("vpc", cidr_block="10.0.0.0/16", opts=home)
+subnet = aws.ec2.Subnet("subnet", vpc_id=vpc.id, cidr_block="10.0.0.0/20", opts=home)
+cluster = aws.eks.Cluster("c", role_arn=role.arn, vpc_config={"subnet_ids": [subnet.id]}, opts=home)
+aws.eks.Addon("addon", cluster_name=cluster.name, addon_name="vpc-cni", opts=home)
+template = aws.ec2.LaunchTemplate("template", instance_type=settings["type"], update_default_version=True, opts=home)
+aws.eks.NodeGroup(
+    "group", cluster_name=cluster.name, node_role_arn=role.arn, subnet_ids=[subnet.id],
+    scaling_config={"min_size": 1, "max_size": 1, "desired_size": 1},
+    launch_template={"id": template.id, "version": template.latest_version.apply(str)}, opts=home,
+)
+pulumi.export("issuer", cluster.identities[0].oidcs[0].issuer)
 """
 
 
@@ -125,6 +148,7 @@ class Stack:
 @contextmanager
 def server() -> Iterator[str]:
     """A fresh server of AWS's API on loopback: its URL."""
+    extend_moto()
     made = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     made.start()
     try:
@@ -209,6 +233,11 @@ def one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     with server() as url, opened(tmp_path, ONE_BUCKET, url) as stack:
         stack.settings()
         yield stack
+
+
+def changed(progress: EngineProgress) -> list[tuple[str, str]]:
+    quiet = ("same", "read", "refresh")
+    return [(step.op.value, step.urn.rpartition("::")[2]) for step in progress.steps if step.op.value not in quiet]
 
 
 def test_a_preview_shows_everything_and_makes_nothing(stack: BroughtUp) -> None:
@@ -317,8 +346,7 @@ def test_another_lifecycle_is_one_update(stack: BroughtUp) -> None:
     stack.settings(backup=backups(lifecycle={"expiry_days": 400}), protect=True)
     progress = stack.up()
     assert {op: count for op, count in progress.changes.items() if op != "same"} == {"update": 2}
-    updated = {step.urn.rsplit("::", 1)[-1] for step in progress.steps if step.op.value == "update"}
-    assert updated == {"backup-s3-lifecycle", "backup-s3-replica-lifecycle"}
+    assert set(changed(progress)) == {("update", "backup-s3-lifecycle"), ("update", "backup-s3-replica-lifecycle")}
     with stack.client("s3") as s3:
         assert s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"][0]["Expiration"] == {"Days": 400}
 
@@ -329,12 +357,7 @@ def test_what_was_changed_by_hand_is_seen_and_set_right(stack: BroughtUp) -> Non
         s3.delete_bucket_policy(Bucket=COPY)
     stack.engine.run("refresh", "--yes", "--skip-preview", "--stack", "dev")
     progress = stack.up()
-    changed = {
-        (step.op.value, step.urn.rsplit("::", 1)[-1])
-        for step in progress.steps
-        if step.op.value not in ("same", "read", "refresh")
-    }
-    assert changed == {("update", "backup-s3-logs-versioning"), ("create", "backup-s3-replica-policy")}
+    assert set(changed(progress)) == {("update", "backup-s3-logs-versioning"), ("create", "backup-s3-replica-policy")}
     with stack.client("s3") as s3:
         assert s3.get_bucket_versioning(Bucket=LOGS)["Status"] == "Enabled"
         assert s3.get_bucket_policy(Bucket=COPY)["Policy"]
@@ -352,6 +375,26 @@ def test_a_destroy_is_refused_until_protection_is_lifted_and_then_leaves_nothing
     stack.run(stack.engine.destroy)
     assert stack.left() == {}
     assert stack.resources() == {}
+
+
+def test_machines_follow_their_template_in_one_update(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
+    with server() as url, opened(tmp_path, MACHINES, url) as stack:
+        stack.settings(type="m7g.large")
+        assert stack.up().changes == {"create": 9}
+        assert set(stack.up().changes) == {"same"}
+        stack.settings(type="m7g.xlarge")
+        expected = [("update", "template"), ("update", "group")]
+        assert changed(stack.run(stack.engine.preview)) == expected
+        assert changed(stack.up()) == expected
+        assert stack.resources()["group"]["outputs"]["launchTemplate"]["version"] == "2"
+        stack.run(stack.engine.destroy)
+        assert stack.resources() == {}
+        assert stack.left() == {}
+        with stack.client("eks") as eks, stack.client("ec2") as ec2:
+            assert eks.list_clusters()["clusters"] == []
+            assert ec2.describe_launch_templates()["LaunchTemplates"] == []
+            assert [vpc["CidrBlock"] for vpc in ec2.describe_vpcs()["Vpcs"] if not vpc["IsDefault"]] == []
 
 
 def test_a_bucket_that_is_there_is_imported(one: Stack) -> None:

@@ -50,7 +50,6 @@ def test_every_type_names_properties_that_there_are(token: str) -> None:
     assert kind.fixed <= kind.takes
     assert kind.defaults.keys() <= kind.takes
     assert kind.hidden <= published.always
-    assert kind.moving <= published.outputs
     assert kind.named is None or kind.named in kind.takes
 
 
@@ -162,8 +161,11 @@ class TestChanges:
         assert gone.kind is Kind.DELETE
 
     def test_a_named_one_goes_before_it_comes_anew(self) -> None:
-        assert provider().replaced_first(BUCKET, {"bucket": "b"})
-        assert not provider().replaced_first(BUCKET, {"bucket": "b-1", DEFAULTED: ["bucket"]})
+        given, made_up = {"bucket": "b"}, {"bucket": "b-1", DEFAULTED: ["bucket"]}
+        assert provider().replaced_first(BUCKET, given, given)
+        assert not provider().replaced_first(BUCKET, {"bucket": "a"}, given)
+        assert not provider().replaced_first(BUCKET, made_up, made_up)
+        assert not provider().replaced_first("aws:ec2/subnet:Subnet", {"vpcId": "a"}, {"vpcId": "b"})
 
 
 class TestPreview:
@@ -175,15 +177,17 @@ class TestPreview:
         assert (found["description"], found["tagsAll"], found["region"]) == ("d", {"a": "b"}, "eu-central-1")
 
     def test_an_update_keeps_what_it_can_not_move(self) -> None:
-        old = {"arn": "a", "latestVersion": 1, "defaultVersion": 1, "userData": "x", "tagsAll": {}}
-        found = provider().foreseen(TEMPLATE, {"userData": "y"}, old)
-        assert found == {
-            **old,
-            "userData": "y",
-            "latestVersion": UNKNOWN,
-            "defaultVersion": UNKNOWN,
-            "region": "eu-central-1",
-        }
+        known = {"arn": "a", "latestVersion": 1, "defaultVersion": 1, "userData": "x", "region": "r", "tagsAll": {}}
+        old = {"userData": "x"}
+
+        def changed(**new: Any) -> dict[str, Any]:
+            found = provider().foreseen(TEMPLATE, {**old, **new}, known, old)
+            return {key: value for key, value in found.items() if value != known.get(key)}
+
+        assert changed(tags={"a": "b"}) == {"tags": {"a": "b"}, "tagsAll": {"a": "b"}}
+        assert changed(userData="y") == {"userData": "y", "latestVersion": UNKNOWN}
+        moved = {"latestVersion": UNKNOWN, "defaultVersion": UNKNOWN, "updateDefaultVersion": True}
+        assert changed(userData="y", updateDefaultVersion=True) == {"userData": "y", **moved}
 
 
 class TestTranslation:
