@@ -25,6 +25,8 @@ TERRAFORM: Final = "1.5.7"
 # renovate: datasource=go depName=k8s.io/kubernetes
 KUBERNETES: Final = "1.34.4"
 """Kubernetes of the lab."""
+EKS: Final = "1.34"
+"""Kubernetes of a cluster that the program makes at AWS, where the stack names no other."""
 # renovate: datasource=go depName=github.com/coredns/coredns
 COREDNS: Final = "1.14.6"
 # renovate: datasource=go depName=github.com/rhysd/actionlint

@@ -94,8 +94,9 @@ class S3BackupSpec(Spec):
     """Role to take for what is made; None: the environment's credentials as they are."""
     tags: Mapping[str, str] = {}
     """Further tags of everything that can have some."""
-    oidc_provider_arn: str
-    """IAM's OIDC provider of the Kubernetes cluster: arn:aws:iam::ACCOUNT:oidc-provider/ISSUER"""
+    oidc_provider_arn: str | None = None
+    """IAM's OIDC provider of the Kubernetes cluster, arn:aws:iam::ACCOUNT:oidc-provider/ISSUER; None: that of
+    ``aws.cluster``."""
     service_account: str = "kafka-backup"
     """The one service account, in the platform's namespace, that may take the role."""
     lifecycle: LifecycleSpec = LifecycleSpec()
@@ -104,11 +105,6 @@ class S3BackupSpec(Spec):
     replica: ReplicaSpec | None = None
     """None: no copy in another region."""
     access_log: AccessLogSpec = AccessLogSpec()
-
-    @property
-    def oidc_issuer(self) -> str:
-        """The cluster's issuer without its scheme, as IAM's condition keys begin."""
-        return self.oidc_provider_arn.partition(":oidc-provider/")[2]
 
     @property
     def log_bucket(self) -> str:

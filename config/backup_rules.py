@@ -6,9 +6,16 @@ from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import urlsplit
 
+from config.aws_names import (
+    account_problem,
+    is_account,
+    oidc_problems,
+    region_problems,
+    role_problems,
+    tag_problems,
+)
 from config.backup import BackupKind, BackupSpec, LifecycleSpec, LockMode, S3BackupSpec
 from config.errors import Problem, shown
-from config.literals import PROJECT
 from config.network import is_host
 from config.parts import Parts
 
@@ -16,12 +23,7 @@ _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _RESERVED_STARTS: Final = ("xn--", "sthree-", "amzn-s3-demo-")
 _RESERVED_ENDS: Final = ("-s3alias", "--ol-s3", "--x-s3", "--table-s3")
 _PREFIX: Final = re.compile(r"(?=.{1,200}$)[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*", re.ASCII)
-_REGION: Final = re.compile(r"[a-z]{2}(-gov)?-[a-z]+-\d{1,2}")
-_ROLE: Final = re.compile(r"arn:aws(-us-gov)?:iam::(?P<account>\d{12}):role/[\w+=,.@/-]+", re.ASCII)
-_OIDC: Final = re.compile(r"arn:aws(-us-gov)?:iam::(?P<account>\d{12}):oidc-provider/[a-z0-9.-]+(/[\w./-]+)?", re.ASCII)
 _ACCOUNT_NAME: Final = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
-_TAG: Final = re.compile(r"[\w .:/=+@-]*")
-_OWN_TAGS: Final = frozenset({"project", "stack", "managed-by"})
 _MAX_DAYS: Final = 36500
 """A hundred years: what Object Lock takes at most."""
 _IA_DAYS: Final = 30
@@ -110,53 +112,40 @@ def backup_account(parts: Parts) -> Iterator[Problem]:
         regions.append(("backup.s3.replica.region", s3.replica.region))
         roles.append(("backup.s3.replica.assume_role_arn", s3.replica.assume_role_arn))
     for path, region in regions:
-        if not _REGION.fullmatch(region):
-            yield Problem(path, shown(region), "it is a region's code, like eu-central-1", "correct it")
-        elif region.startswith("cn-"):
-            allowed = "AWS China has other names for services, which the policies don't know"
-            yield Problem(path, shown(region), allowed, "use another region, or an endpoint")
-    if not re.fullmatch(r"[0-9]{12}", s3.account):
-        allowed = "an account's number has twelve digits"
-        remedy = "find it with aws sts get-caller-identity, and quote it"
-        yield Problem("backup.s3.account", shown(s3.account), allowed, remedy)
+        yield from region_problems(path, region, "use another region, or an endpoint")
+    if not is_account(s3.account):
+        yield account_problem("backup.s3.account", s3.account)
         return
     for path, role in roles:
-        match = _ROLE.fullmatch(role) if role is not None else None
-        if role is not None and (match is None or match["account"] != s3.account):
-            yield Problem(path, shown(role), f"it is arn:aws:iam::{s3.account}:role/NAME", "correct it")
-    provider = _OIDC.fullmatch(s3.oidc_provider_arn)
-    if provider is None or provider["account"] != s3.account:
-        allowed = f"it is arn:aws:iam::{s3.account}:oidc-provider/ISSUER, the issuer without https://"
-        remedy = "find it with aws iam list-open-id-connect-providers"
-        yield Problem("backup.s3.oidc_provider_arn", shown(s3.oidc_provider_arn), allowed, remedy)
+        if role is not None:
+            yield from role_problems(path, role, s3.account)
+    if s3.oidc_provider_arn is not None:
+        yield from oidc_problems("backup.s3.oidc_provider_arn", s3.oidc_provider_arn, s3.account)
+    else:
+        yield from _cluster_provider(parts, s3)
     if not _ACCOUNT_NAME.fullmatch(s3.service_account) or s3.service_account == "default":
         allowed = "it is one service account's name, of the characters a-z 0-9 . -, and not every pod's default"
         yield Problem("backup.s3.service_account", shown(s3.service_account), allowed, "choose another name")
 
 
-def backup_tags(parts: Parts) -> Iterator[Problem]:
-    """Tags are what every AWS service takes, and leave the platform's alone.
+def _cluster_provider(parts: Parts, s3: S3BackupSpec) -> Iterator[Problem]:
+    """The aws section's cluster vouches for the service account where no other one is named."""
+    path = "backup.s3.oidc_provider_arn"
+    cluster = parts.aws.cluster if parts.aws else None
+    if cluster is None or (cluster.create is None and cluster.oidc_provider_arn is None):
+        known = "aws.cluster has none either" if cluster else "there is no aws section with a cluster that has one"
+        remedy = "add it: IAM's OIDC provider of the Kubernetes cluster: arn:aws:iam::ACCOUNT:oidc-provider/ISSUER"
+        yield Problem(path, "", f"it is missing, and {known}", remedy)
+    elif parts.aws and parts.aws.account != s3.account:
+        allowed = f"it is missing, and aws.cluster's is of account {parts.aws.account}, not of {s3.account}"
+        yield Problem(path, "", allowed, f"make the cluster's issuer known in {s3.account}, and name that provider")
 
-    docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
-    """
+
+def backup_tags(parts: Parts) -> Iterator[Problem]:
+    """Tags are what every AWS service takes, and leave the platform's alone."""
     s3 = _s3(parts)
-    if s3 is None:
-        return
-    for name, value in s3.tags.items():
-        path = f'backup.s3.tags["{name}"]'
-        if name.lower().startswith("aws:") or not 1 <= len(name) <= 128 or not _TAG.fullmatch(name):
-            allowed = (
-                "a tag's key has 1 to 128 letters, digits, spaces and _ . : / = + - @, and doesn't begin with aws:"
-            )
-            yield Problem(path, shown(value), allowed, "choose another key")
-        elif name in _OWN_TAGS:
-            yield Problem(path, shown(value), f"{PROJECT} sets this one", "choose another key")
-        elif len(value) > 256 or not _TAG.fullmatch(value):
-            allowed = "a tag's value has at most 256 letters, digits, spaces and _ . : / = + - @"
-            yield Problem(path, shown(value), allowed, "correct it")
-    if len(s3.tags) > 50 - len(_OWN_TAGS):
-        allowed = f"AWS takes 50, and {len(_OWN_TAGS)} are the platform's"
-        yield Problem("backup.s3.tags", shown(len(s3.tags)), allowed, "remove some")
+    if s3 is not None:
+        yield from tag_problems("backup.s3.tags", s3.tags)
 
 
 def backup_lifecycle(parts: Parts) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
+from config.aws import AwsSpec
 from config.backup import BackupSpec
 from config.base import Spec
 from config.connect import ConnectSpec
@@ -27,7 +28,7 @@ from config.yaml_file import read_yaml
 KEYS: Final = frozenset(
     {
         *("kubernetes", "kafka", "topics", "services", "topic_defaults", "allow_data_loss", "protect", "image_digest"),
-        *("schema_registry", "connect", "ksqldb", "consoles", "backup"),
+        *("schema_registry", "connect", "ksqldb", "consoles", "backup", "aws"),
     }
 )
 """What a stack's configuration and an overlay may hold; ``master_secret`` goes another way, see config/load.py."""
@@ -102,6 +103,7 @@ class _Builder:
         ksqldb = self._optional(KsqlDbSpec, "ksqldb")
         consoles = self._optional(ConsolesSpec, "consoles")
         backup = self._optional(BackupSpec, "backup")
+        aws = self._optional(AwsSpec, "aws")
         parts = Parts(
             stack=self.stack,
             protect=protect,
@@ -116,6 +118,7 @@ class _Builder:
             ksqldb=ksqldb,
             consoles=consoles,
             backup=backup,
+            aws=aws,
             allow_data_loss=losses,
         )
         self._apply_rules(parts)
@@ -133,6 +136,7 @@ class _Builder:
             ksqldb=ksqldb,
             consoles=consoles,
             backup=backup,
+            aws=aws,
             allow_data_loss=losses,
         )
 

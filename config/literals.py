@@ -121,6 +121,12 @@ CONNECT_EXTERNAL_SERVICE: Final = "kafka-connect-external"
 CONNECT_PORT: Final = 8083
 BACKUP_PROBE: Final = ".probe"
 """Folder, below that of the backups, of objects that show that the store works."""
+COMPANIONS: Final = "companions"
+"""Name of the node group that everything beside the pools runs on; no pool is called so where there are groups."""
+POOL_LABEL: Final = "kafka.pyairtable.dev/pool"
+"""Pool of a pod, and of a machine that is for a pool alone; the key of such a machine's taint, too."""
+NAMESPACE_LABEL: Final = "kafka.pyairtable.dev/namespace"
+"""Namespace that a machine is for: two stacks on one cluster have pools of the same name."""
 ZONE_LABEL: Final = "topology.kubernetes.io/zone"
 
 PULUMI_SECRET: Final = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the engine's mark of a secret, none itself

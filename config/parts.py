@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from config.aws import AwsSpec
 from config.backup import BackupSpec
 from config.connect import ConnectSpec
 from config.consoles import ConsolesSpec
@@ -34,6 +35,7 @@ class Parts:
     consoles: ConsolesSpec | None = None
     schema_registry: SchemaRegistrySpec | None = None
     backup: BackupSpec | None = None
+    aws: AwsSpec | None = None
     allow_data_loss: tuple[str, ...] = ()
 
     def pools(self, role: Role | None = None) -> Iterator[tuple[str, NodePoolSpec]]:

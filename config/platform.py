@@ -1,5 +1,6 @@
 """The whole typed tree of one stack."""
 
+from config.aws import AwsSpec
 from config.backup import BackupSpec
 from config.base import Spec
 from config.connect import ConnectSpec
@@ -41,5 +42,7 @@ class PlatformSpec(Spec):
     """None: no consoles."""
     backup: BackupSpec | None = None
     """None: no backups."""
+    aws: AwsSpec | None = None
+    """None: machines, network and load balancers are somebody else's."""
     allow_data_loss: tuple[str, ...] = ()
     """Topics that may be removed, shrunk or made anew; everything else is refused in the preview."""

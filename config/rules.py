@@ -3,6 +3,7 @@
 from typing import Final
 
 from config import (
+    aws_rules,
     backup_rules,
     capacity,
     companions,
@@ -11,6 +12,7 @@ from config import (
     limits,
     names,
     network,
+    node_group_rules,
     schema_registry_rules,
     settings,
     topology,
@@ -75,4 +77,17 @@ RULES: Final[tuple[Rule, ...]] = (
     backup_rules.backup_replica,
     backup_rules.backup_endpoint,
     backup_rules.backup_directory,
+    aws_rules.account,
+    aws_rules.tags,
+    aws_rules.zones,
+    aws_rules.cluster,
+    aws_rules.network,
+    aws_rules.volumes,
+    aws_rules.load_balancers,
+    aws_rules.names,
+    node_group_rules.groups,
+    node_group_rules.machines,
+    node_group_rules.counts,
+    node_group_rules.labels_and_taints,
+    node_group_rules.rooms,
 )

@@ -1,39 +1,19 @@
 """Machines: one for each Kafka node, shared ones for what stands beside the brokers."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
 from config.base import size_text
 from config.errors import ConfigError, Problem
-from config.kafka import ResourcesSpec
+from config.instance_types import RESERVED_VCPUS
 from config.platform import PlatformSpec
+from config.pods import Pods, companion_pods, vcpus
 from cost.position import Group, Position, position
 from cost.prices import FILE, HOURS, InstancePrice
 
-RESERVED_VCPUS: Final = 0.25
-"""Cores of each machine that kubelet, system and daemon sets take."""
 RESERVED_MEMORY: Final = 2**30
 """Bytes of each machine that they take."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pods:
-    """Equal pods beside the brokers."""
-
-    path: str
-    """Where the configuration has their resources."""
-    replicas: int
-    vcpus: float
-    memory: int
-    """Bytes."""
-
-
-def vcpus(resources: ResourcesSpec) -> float:
-    """Return a container's request in cores: ``500m`` is 0.5."""
-    text = resources.cpu
-    return float(text[:-1]) / 1000 if text.endswith("m") else float(text)
 
 
 def machine(path: str, cores: float, memory: int, instances: Mapping[str, InstancePrice]) -> str:
@@ -64,35 +44,11 @@ def node_positions(platform: PlatformSpec, instances: Mapping[str, InstancePrice
         kind = machine(path, vcpus(pool.resources), pool.resources.memory, instances)
         count = len(pool.zones) * pool.nodes_per_zone
         yield position(Group.NODES, f"pool {pool.name}", count, kind, instances[kind].hour * HOURS)
-    pods = list(companions(platform))
+    pods = list(companion_pods(platform))
     if pods:
         zones = len(platform.kubernetes.zones)
         kind, count = shared(pods, instances, min(zones, max(each.replicas for each in pods)))
         yield position(Group.NODES, "beside the brokers", count, kind, instances[kind].hour * HOURS)
-
-
-def companions(platform: PlatformSpec) -> Iterator[Pods]:
-    """Yield the pods that have no machine of their own."""
-    if registry := platform.schema_registry:
-        yield Pods(
-            path="schema_registry",
-            replicas=registry.replicas,
-            vcpus=vcpus(registry.resources) + vcpus(registry.proxy.resources),
-            memory=registry.resources.memory + registry.proxy.resources.memory,
-        )
-    if platform.connect:
-        yield _pods("connect", platform.connect.replicas, platform.connect.resources)
-    if platform.ksqldb:
-        yield _pods("ksqldb", platform.ksqldb.replicas, platform.ksqldb.resources)
-    consoles = platform.consoles
-    if consoles and consoles.kafka_ui:
-        yield _pods("consoles.kafka_ui", 1, consoles.kafka_ui.resources)
-    if consoles and consoles.cmak:
-        yield _pods("consoles.cmak", 1, consoles.cmak.resources)
-
-
-def _pods(path: str, replicas: int, resources: ResourcesSpec) -> Pods:
-    return Pods(path=path, replicas=replicas, vcpus=vcpus(resources), memory=resources.memory)
 
 
 def shared(pods: list[Pods], instances: Mapping[str, InstancePrice], least: int) -> tuple[str, int]:

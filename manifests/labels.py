@@ -1,10 +1,10 @@
 """Labels of every object, by Kubernetes' recommended names."""
 
+from config.literals import POOL_LABEL
 from manifests.nodes import Node
 
 CLIENT_LABEL = "kafka.pyairtable.dev/client"
 """Pods that carry it with the value ``true`` may reach the client listeners."""
-POOL_LABEL = "kafka.pyairtable.dev/pool"
 ZONE_LABEL = "kafka.pyairtable.dev/zone"
 BROKER_LABEL = "kafka.pyairtable.dev/broker"
 KSQLDB_CLIENT_LABEL = "kafka.pyairtable.dev/ksqldb-client"
