@@ -1,16 +1,14 @@
 """The platform of one stack: read its configuration, compose the components, export what clients need."""
 
 import pulumi
-import pulumi_kubernetes as k8s
-import pulumi_tls as tls
 
 from components.access import KafkaAccess, KafkaAccessArgs
 from components.companions import StackSecrets, create_companions
+from components.foundation import create_foundation
 from components.kafka_cluster import KafkaCluster, KafkaClusterArgs
 from components.sdk import trim_sdk
 from config.literals import ADMIN_USER
 from config.load import load_platform, read_connect_secrets
-from config.target import TargetError, check_reachable, resolve_target
 from manifests.connect_topics import internal_topics
 from manifests.credential import derive_password, owner_id
 from manifests.schema_registry_access import internal_url, storage_topics
@@ -18,37 +16,22 @@ from manifests.users import platform_users
 
 trim_sdk()
 platform, master_secret = load_platform()
-target = resolve_target(platform.kubernetes)
-try:
-    check_reachable(target)
-except TargetError as error:
-    if not pulumi.runtime.is_dry_run():
-        raise pulumi.RunError(str(error)) from None
-    pulumi.log.warn(str(error))
-
-providers = [
-    # The path, not the content: a kubeconfig's credential has no business in the state.
-    k8s.Provider(
-        "kubernetes",
-        kubeconfig=str(target.kubeconfig),
-        context=target.context,
-        # Otherwise the provider deletes and creates them anew, and a pod that starts in between finds none.
-        enable_config_map_mutable=True,
-        enable_secret_mutable=True,
-    ),
-    tls.Provider("tls"),
-]
+foundation = create_foundation(platform)
+opts = pulumi.ResourceOptions(providers=foundation.providers)
 
 cluster = KafkaCluster(
     platform.kafka.name,
     KafkaClusterArgs(
-        spec=platform.kafka,
+        spec=foundation.kafka,
         namespace=platform.kubernetes.namespace,
         admin_password=master_secret.apply(lambda secret: derive_password(secret, ADMIN_USER, 1)),
         owner=pulumi.Output.unsecret(master_secret.apply(lambda secret: owner_id(secret, pulumi.get_stack()))),
         protect=platform.protect,
+        machines=foundation.machines,
+        storage=foundation.storage,
+        balancing=foundation.balancing,
     ),
-    pulumi.ResourceOptions(providers=providers),
+    opts,
 )
 
 access = KafkaAccess(
@@ -73,11 +56,11 @@ access = KafkaAccess(
         protect=platform.protect,
         cluster=cluster,
     ),
-    pulumi.ResourceOptions(providers=providers),
+    opts,
 )
 
 secrets = StackSecrets(master=master_secret, connect=read_connect_secrets(platform.connect))
-companions = create_companions(platform, cluster, access, secrets, pulumi.ResourceOptions(providers=providers))
+companions = create_companions(platform, cluster, access, secrets, foundation)
 
 pulumi.export("namespace", cluster.namespace)
 pulumi.export("zones", list(platform.kubernetes.zones))

@@ -16,6 +16,8 @@ class BackupBucketArgs:
     """Kubernetes namespace of the service account that backs up."""
     stack: str
     """For the tags of what is made at AWS."""
+    oidc_provider_arn: pulumi.Input[str] | None = None
+    """IAM's OIDC provider of the Kubernetes cluster, for a spec that names none."""
     protect: bool
 
 
@@ -49,6 +51,7 @@ class BackupBucket(pulumi.ComponentResource):
                     spec=spec.s3,
                     prefix=spec.prefix,
                     namespace=args.namespace,
+                    oidc_provider_arn=spec.s3.oidc_provider_arn or args.oidc_provider_arn or "",
                     stack=args.stack,
                     protect=args.protect,
                 ),

@@ -9,6 +9,7 @@ from components.access import KafkaAccess, goes_with_volumes
 from components.backup_bucket import BackupBucket, BackupBucketArgs
 from components.connect_cluster import ConnectCluster, ConnectClusterArgs
 from components.consoles import Consoles, ConsolesArgs
+from components.foundation import Foundation
 from components.kafka_cluster import KafkaCluster
 from components.ksqldb import KsqlDb, KsqlDbArgs
 from components.schema_registry import SchemaRegistry, SchemaRegistryArgs
@@ -36,13 +37,14 @@ def create_companions(
     cluster: KafkaCluster,
     access: KafkaAccess,
     secrets: StackSecrets,
-    opts: pulumi.ResourceOptions,
+    foundation: Foundation,
 ) -> dict[str, dict[str, Any]]:
     """Create what stands beside the brokers, and return the stack outputs of those that are there."""
     outputs: dict[str, dict[str, Any]] = {}
+    opts = pulumi.ResourceOptions(providers=foundation.providers)
     deleted_with = cluster if goes_with_volumes(platform.kafka, protect=platform.protect) else None
     # What reads or writes records with schemas comes after them.
-    after: list[pulumi.Resource] = [cluster, access]
+    after: list[pulumi.Resource] = [cluster, access, *foundation.companion_machines]
     namespace = platform.kubernetes.namespace
     registry_url = None if platform.schema_registry is None else internal_url(namespace)
     registry_passwords: pulumi.Output[dict[str, str]] | None = None
@@ -58,7 +60,8 @@ def create_companions(
                 ca_pem=cluster.ca_pem,
                 ca_private_key_pem=cluster.ca_private_key_pem,
                 master_secret=secrets.master,
-                after=[cluster, access],
+                after=list(after),
+                balancing=foundation.balancing,
             ),
             opts,
         )
@@ -89,6 +92,7 @@ def create_companions(
                 master_secret=secrets.master,
                 secrets=secrets.connect,
                 after=after,
+                balancing=foundation.balancing,
                 deleted_with=deleted_with,
             ),
             opts,
@@ -137,7 +141,13 @@ def create_companions(
     if platform.backup is not None:
         backup = BackupBucket(
             "backup",
-            BackupBucketArgs(spec=platform.backup, namespace=namespace, stack=platform.stack, protect=platform.protect),
+            BackupBucketArgs(
+                spec=platform.backup,
+                namespace=namespace,
+                stack=platform.stack,
+                oidc_provider_arn=foundation.oidc_provider_arn,
+                protect=platform.protect,
+            ),
             opts,
         )
         outputs["backup"] = {"location": backup.location, "role_arn": backup.role_arn, "key_arn": backup.key_arn}

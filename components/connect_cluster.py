@@ -9,11 +9,12 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
+from components.load_balancers import Balancing, create_names, create_services
 from components.node_pool import digest
 from components.server_certificate import ServerCertificate, ServerCertificateArgs
 from config.connect import ConnectSpec
 from config.kafka import KafkaClusterSpec
-from config.literals import ADMIN_USER, CONNECT_SERVICE, CONNECT_USER, ExternalAccess
+from config.literals import ADMIN_USER, CONNECT_EXTERNAL_SERVICE, CONNECT_SERVICE, CONNECT_USER, ExternalAccess
 from manifests import connect_paths as paths
 from manifests.connect_connector import ca_path, ceiling, connector_config
 from manifests.connect_objects import (
@@ -52,6 +53,8 @@ class ConnectClusterArgs:
     """Secret: values of the connectors' secrets that aren't derived, by name."""
     after: Sequence[pulumi.Resource]
     """Topics, users and permissions: workers need them at their start."""
+    balancing: Balancing | None = None
+    """How load balancers are made; None: as the cluster does by itself."""
     deleted_with: pulumi.Resource | None = None
     """What takes the connectors along when it is deleted; None: each is deleted before the workers are."""
 
@@ -199,11 +202,13 @@ class ConnectCluster(pulumi.ComponentResource):
     def _network(self) -> list[pulumi.Resource]:
         spec, namespace = self._args.spec, self._args.namespace
         policy = connect_network_policy(spec, namespace, self._args.kafka.name)
+        balancing, external = self._args.balancing, spec.external
+        made = create_services(self._name, connect_services(spec, namespace), balancing, self._inside)
+        balanced = external.type is ExternalAccess.LOAD_BALANCER and external.host is not None
+        hosts = {str(external.host): made[CONNECT_EXTERNAL_SERVICE]} if balanced else {}
         return [
-            *(
-                k8s.core.v1.Service(f"{self._name}-{service}", **manifest, opts=self._inside)
-                for service, manifest in connect_services(spec, namespace).items()
-            ),
+            *made.values(),
+            *create_names(f"{self._name}-names", hosts, balancing, self._child),
             k8s.networking.v1.NetworkPolicy(f"{self._name}-network", **policy, opts=self._inside),
             k8s.policy.v1.PodDisruptionBudget(
                 f"{self._name}-disruption-budget", **connect_disruption_budget(spec, namespace), opts=self._inside

@@ -1,13 +1,14 @@
 """The Kafka cluster of one namespace."""
 
 import base64
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pulumi
 import pulumi_kubernetes as k8s
 
+from components.load_balancers import Balancing, create_names, create_services
 from components.node_pool import NodePool, NodePoolArgs, digest
 from components.tls_material import TlsMaterial, TlsMaterialArgs
 from config.kafka import KafkaClusterSpec
@@ -20,7 +21,7 @@ from manifests.nodes import Topology
 from manifests.pod_disruption_budget import pod_disruption_budget
 from manifests.rbac import operator_role, operator_role_binding
 from manifests.server_properties import bootstrap_servers
-from manifests.services import services
+from manifests.services import broker_service, services
 
 _ASSETS = Path(__file__).parent.parent / "assets"
 
@@ -36,6 +37,12 @@ class KafkaClusterArgs:
     owner: pulumi.Input[str]
     """What tells this stack from another on the same Kubernetes cluster; not secret."""
     protect: bool
+    machines: Mapping[str, Mapping[str, pulumi.Resource]] = field(default_factory=dict)
+    """Pool to what has to be there before its pods, by zone. Empty: the machines are somebody else's."""
+    storage: Sequence[pulumi.Resource] = ()
+    """What has to be there before volumes are made."""
+    balancing: Balancing | None = None
+    """How load balancers are made; None: as the cluster does by itself."""
 
 
 class KafkaCluster(pulumi.ComponentResource):
@@ -131,11 +138,13 @@ class KafkaCluster(pulumi.ComponentResource):
         )
 
     def _network(self, topology: Topology) -> list[pulumi.Resource]:
+        balancing, zones = self._args.balancing, {broker_service(node): node.zone for node in topology.brokers}
+        made = create_services(self._name, services(topology), balancing, self._inside, zones)
+        hosts = topology.spec.external.hosts
+        balancers = {hosts[zone]: made[name] for name, zone in zones.items() if name in made and zone in hosts}
         return [
-            *(
-                k8s.core.v1.Service(f"{self._name}-{service}", **manifest, opts=self._inside)
-                for service, manifest in services(topology).items()
-            ),
+            *made.values(),
+            *create_names(f"{self._name}-names", balancers, balancing, self._child),
             *(
                 k8s.networking.v1.NetworkPolicy(f"{self._name}-{policy}", **manifest, opts=self._inside)
                 for policy, manifest in network_policies(topology).items()
@@ -208,6 +217,8 @@ class KafkaCluster(pulumi.ComponentResource):
                     checksum=checksum,
                     namespace=base[0],
                     after=after,
+                    machines=self._args.machines.get(pool.name, {}),
+                    storage=self._args.storage,
                     protect=self._args.protect,
                 ),
                 self._child,

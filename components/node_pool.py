@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -38,6 +38,10 @@ class NodePoolArgs:
     """The namespace all objects are in."""
     after: Sequence[pulumi.Resource]
     """What must be there, and rolled out, before the first zone is touched."""
+    machines: Mapping[str, pulumi.Resource] = field(default_factory=dict)
+    """Zone to what has to be there before its pods."""
+    storage: Sequence[pulumi.Resource] = ()
+    """What has to be there before volumes are made."""
     protect: bool
 
 
@@ -75,6 +79,7 @@ class NodePool(pulumi.ComponentResource):
     ) -> tuple[k8s.apps.v1.StatefulSet, pulumi.Output[str]]:
         child = pulumi.ResourceOptions(parent=self, depends_on=[args.namespace])
         first = nodes[0]
+        machines = [args.machines[first.zone]] if first.zone in args.machines else []
         configuration = {
             **{f"{node.pod}.server.properties": render(server_properties(node, args.topology)) for node in nodes},
             **{f"{node.pod}.readiness.properties": render(readiness_properties(node, args.topology)) for node in nodes},
@@ -110,7 +115,7 @@ class NodePool(pulumi.ComponentResource):
                 **persistent_volume_claim(node),
                 opts=pulumi.ResourceOptions(
                     parent=self,
-                    depends_on=[args.namespace],
+                    depends_on=[args.namespace, *args.storage],
                     protect=args.protect and args.pool.storage.retain,
                     retain_on_delete=args.pool.storage.retain,
                 ),
@@ -134,7 +139,7 @@ class NodePool(pulumi.ComponentResource):
             **stateful_set(nodes, args.topology, names, checksum),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*before, *claims],
+                depends_on=[*before, *claims, *machines],
                 # Claims are resources of their own, so they grow in place; the template can't change after creation.
                 ignore_changes=["spec.volumeClaimTemplates"],
                 custom_timeouts=pulumi.CustomTimeouts(create="10m", update="30m", delete="10m"),

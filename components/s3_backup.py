@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.aws_provider import AwsAccount, aws_provider, encryption_key
 from components.secure_bucket import SecureBucket, SecureBucketArgs
+from config.aws_names import oidc_issuer, platform_tags
 from config.backup import ReplicaSpec, S3BackupSpec
-from config.literals import PROJECT
 from manifests import backup_policy as policies
 from manifests.backup_storage import lifecycle_rules, log_lifecycle_rules, replication_rules
 
@@ -22,6 +23,8 @@ class S3BackupArgs:
     """Folder of the backups."""
     namespace: str
     """Kubernetes namespace of the service account that takes the role."""
+    oidc_provider_arn: pulumi.Input[str]
+    """IAM's OIDC provider of the Kubernetes cluster."""
     stack: str
     """For the tags."""
     protect: bool
@@ -56,36 +59,23 @@ class S3Backup(pulumi.ComponentResource):
 
     def _aws(self, suffix: str, region: str, role: str | None) -> aws.Provider:
         spec = self._args.spec
-        tags = {**spec.tags, "project": PROJECT, "stack": self._args.stack, "managed-by": "pulumi"}
-        # Of a provider's arguments the SDK translates the names in its own types only, not those in mappings.
-        roles = [] if role is None else [aws.ProviderAssumeRoleArgs(role_arn=role, session_name=PROJECT)]
-        return aws.Provider(
-            f"{self._name}-{suffix}",
+        account = AwsAccount(
             region=region,
-            # With another account's credentials in the environment nothing is made.
-            allowed_account_ids=[spec.account],
-            assume_roles=roles,
-            default_tags=aws.ProviderDefaultTagsArgs(tags=tags),
-            opts=pulumi.ResourceOptions(parent=self),
+            account=spec.account,
+            assume_role_arn=role,
+            tags=platform_tags(spec.tags, self._args.stack),
         )
+        return aws_provider(f"{self._name}-{suffix}", account, pulumi.ResourceOptions(parent=self))
 
     def _key(self, suffix: str, bucket: str, region: str, provider: aws.Provider) -> aws.kms.Key:
-        key = aws.kms.Key(
+        return encryption_key(
             f"{self._name}-{suffix}",
-            description=f"Kafka backups in {bucket}",
-            policy=json.dumps(policies.key_policy(self._args.spec.account, region)),
-            enable_key_rotation=True,
-            # KMS' longest: until then a deleted key, and with it every backup, can be had back.
-            deletion_window_in_days=30,
-            opts=pulumi.ResourceOptions(parent=self, provider=provider, protect=self._args.protect),
+            bucket,
+            f"Kafka backups in {bucket}",
+            policies.key_policy(self._args.spec.account, region),
+            pulumi.ResourceOptions(parent=self, provider=provider),
+            protect=self._args.protect,
         )
-        aws.kms.Alias(
-            f"{self._name}-{suffix}-alias",
-            name=f"alias/{bucket}",
-            target_key_id=key.key_id,
-            opts=pulumi.ResourceOptions(parent=self, provider=provider),
-        )
-        return key
 
     def _bucket(self, name: str, bucket: str, region: str, key: aws.kms.Key, provider: aws.Provider) -> SecureBucket:
         arn, spec = policies.bucket_arn(region, bucket), self._args.spec
@@ -162,13 +152,15 @@ class S3Backup(pulumi.ComponentResource):
 
     def _writer(self, key: aws.kms.Key) -> pulumi.Output[str]:
         spec, args = self._args.spec, self._args
-        trust = policies.service_account_trust(
-            spec.oidc_provider_arn, spec.oidc_issuer, args.namespace, spec.service_account
-        )
+
+        def trust(provider: str) -> str:
+            account = (args.namespace, spec.service_account)
+            return json.dumps(policies.service_account_trust(provider, oidc_issuer(provider), *account))
+
         role = aws.iam.Role(
             f"{self._name}-writer",
             description=f"Kafka backups of stack {args.stack}, for {args.namespace}/{spec.service_account}",
-            assume_role_policy=json.dumps(trust),
+            assume_role_policy=pulumi.Output.from_input(args.oidc_provider_arn).apply(trust),
             opts=self._home,
         )
         policy = aws.iam.RolePolicy(

@@ -8,14 +8,16 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
+from components.load_balancers import Balancing, create_names, create_services
 from components.node_pool import digest
 from components.server_certificate import ServerCertificate, ServerCertificateArgs
 from config.kafka import KafkaClusterSpec
-from config.literals import ADMIN_USER, SCHEMA_REGISTRY_USER, RegistryImplementation
+from config.literals import ADMIN_USER, SCHEMA_REGISTRY_USER, ExternalAccess, RegistryImplementation
 from config.schema_registry import SchemaRegistrySpec
 from manifests.acl import KafkaUser
 from manifests.credential import REGISTRY, derive_password
 from manifests.schema_registry import (
+    EXTERNAL_SERVICE,
     NAME,
     Registry,
     disruption_budget,
@@ -58,6 +60,8 @@ class SchemaRegistryArgs:
     """Secret: all passwords are derived from it."""
     after: Sequence[pulumi.Resource]
     """What has to be there first: the namespace, the registry's topics, its user and permissions."""
+    balancing: Balancing | None = None
+    """How load balancers are made; None: as the cluster does by itself."""
 
 
 class SchemaRegistry(pulumi.ComponentResource):
@@ -124,14 +128,15 @@ class SchemaRegistry(pulumi.ComponentResource):
         )
 
     def _base(self, registry: Registry) -> list[pulumi.Resource]:
-        name, child = self._name, self._child
+        name, child, spec, balancing = self._name, self._child, self._args.spec, self._args.balancing
+        made = create_services(name, services(registry), balancing, child)
+        balanced = spec.external.type is ExternalAccess.LOAD_BALANCER
+        hosts = dict.fromkeys(spec.external.hosts if balanced else (), made[EXTERNAL_SERVICE])
         return [
             k8s.core.v1.ServiceAccount(f"{name}-service-account", **service_account(registry), opts=child),
             k8s.policy.v1.PodDisruptionBudget(f"{name}-disruption-budget", **disruption_budget(registry), opts=child),
-            *(
-                k8s.core.v1.Service(f"{name}-{service}", **manifest, opts=child)
-                for service, manifest in services(registry).items()
-            ),
+            *made.values(),
+            *create_names(f"{name}-names", hosts, balancing, pulumi.ResourceOptions(parent=self)),
             *(
                 k8s.networking.v1.NetworkPolicy(f"{name}-{policy}", **manifest, opts=child)
                 for policy, manifest in network_policies(registry).items()

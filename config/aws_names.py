@@ -20,6 +20,11 @@ def partition(region: str) -> str:
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
+def platform_tags(tags: Mapping[str, str], stack: str) -> dict[str, str]:
+    """Return the tags of everything: a stack's own, and the platform's."""
+    return {**tags, "project": PROJECT, "stack": stack, "managed-by": "pulumi"}
+
+
 def oidc_issuer(provider_arn: str) -> str:
     """Return the issuer of IAM's OIDC provider without its scheme, as IAM's condition keys begin."""
     return provider_arn.partition(":oidc-provider/")[2]

@@ -207,8 +207,8 @@ def _companions(at: str, name: str, kind: InstanceType, count: int, parts: Parts
     memory = sum(share[each.path] * each.memory for each in pods)
     if cores > count * kind.allocatable_vcpus or memory > count * kind.allocatable_memory:
         allowed = (
-            f"a zone's part of what stands beside the pools asks for {cores:g} cores and {_mib(memory)}, and {count} of "
-            f"it have {count * kind.allocatable_vcpus:g} and {_mib(count * kind.allocatable_memory)} for pods"
+            f"a zone's part of what stands beside the pools asks for {cores:g} cores and {_mib(memory)}, and "
+            f"{count} of it have {count * kind.allocatable_vcpus:g} and {_mib(count * kind.allocatable_memory)}"
         )
         yield Problem(at, shown(name), allowed, "use a larger type, or raise desired_per_zone")
 

@@ -1,38 +1,25 @@
-"""Policy documents around the backups' bucket, in the grammar of IAM (version 2012-10-17).
+"""Policy documents around the backups' bucket.
 
 A condition on a key that a request doesn't have is met by the operators with Not in their names, and by no other
 (docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html): so a put that names no
 encryption is denied as one that names another.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
+from config.aws_names import partition
 from config.literals import BACKUP_PROBE
-from manifests.unsafe import UnsafeManifest
+from manifests.iam import ANYONE, Document, account_statement, document, literal, service_account_statement
 
-Document = Mapping[str, Any]
-"""A policy document, ready for JSON."""
-
-_VERSION: Final = "2012-10-17"
-_ANYONE: Final[Mapping[str, str]] = {"AWS": "*"}
-"""The same as "*", in the shape that other principals have
-(docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html)."""
-_LITERAL: Final = re.compile(r"[\w:/.@+=,-]+", re.ASCII)
 _SSE: Final = "s3:x-amz-server-side-encryption"
 _SSE_KEY: Final = "s3:x-amz-server-side-encryption-aws-kms-key-id"
 
 
-def partition(region: str) -> str:
-    """Return the part of AWS a region is in, as ARNs begin."""
-    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
-
-
 def bucket_arn(region: str, bucket: str) -> str:
     """Return a bucket's ARN: it has neither region nor account in it."""
-    return f"arn:{partition(region)}:s3:::{_literal(bucket)}"
+    return f"arn:{partition(region)}:s3:::{literal(bucket)}"
 
 
 def bucket_policy(bucket: str, key: str) -> Document:
@@ -40,11 +27,11 @@ def bucket_policy(bucket: str, key: str) -> Document:
 
     Both are ARNs. A put has to say so itself: ``x-amz-server-side-encryption: aws:kms``, and the key by its ARN.
     """
-    puts = {"Effect": "Deny", "Principal": _ANYONE, "Action": "s3:PutObject", "Resource": f"{_literal(bucket)}/*"}
-    return _document(
+    puts = {"Effect": "Deny", "Principal": ANYONE, "Action": "s3:PutObject", "Resource": f"{literal(bucket)}/*"}
+    return document(
         *_tls_only(bucket),
         {"Sid": "DenyPutsWithoutKms", **puts, "Condition": {"StringNotEquals": {_SSE: "aws:kms"}}},
-        {"Sid": "DenyPutsWithAnotherKey", **puts, "Condition": {"StringNotEquals": {_SSE_KEY: _literal(key)}}},
+        {"Sid": "DenyPutsWithAnotherKey", **puts, "Condition": {"StringNotEquals": {_SSE_KEY: literal(key)}}},
     )
 
 
@@ -53,17 +40,17 @@ def log_bucket_policy(bucket: str, source: str, account: str) -> Document:
 
     Both buckets are ARNs. docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
     """
-    return _document(
+    return document(
         *_tls_only(bucket),
         {
             "Sid": "AllowLogDelivery",
             "Effect": "Allow",
             "Principal": {"Service": "logging.s3.amazonaws.com"},
             "Action": "s3:PutObject",
-            "Resource": f"{_literal(bucket)}/*",
+            "Resource": f"{literal(bucket)}/*",
             "Condition": {
-                "ArnLike": {"aws:SourceArn": _literal(source)},
-                "StringEquals": {"aws:SourceAccount": _literal(account)},
+                "ArnLike": {"aws:SourceArn": literal(source)},
+                "StringEquals": {"aws:SourceAccount": literal(account)},
             },
         },
     )
@@ -75,18 +62,8 @@ def service_account_trust(provider: str, issuer: str, namespace: str, service_ac
     ``provider`` is the ARN of IAM's OIDC provider, ``issuer`` its URL without https://. Raises UnsafeManifest for a
     wildcard anywhere. docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html
     """
-    subject = f"system:serviceaccount:{_literal(namespace)}:{_literal(service_account)}"
-    return _document(
-        {
-            "Sid": "AllowBackupServiceAccount",
-            "Effect": "Allow",
-            "Principal": {"Federated": _literal(provider)},
-            "Action": "sts:AssumeRoleWithWebIdentity",
-            # StringEquals, never StringLike: a pattern could let in what is created later.
-            "Condition": {
-                "StringEquals": {f"{_literal(issuer)}:aud": "sts.amazonaws.com", f"{issuer}:sub": subject},
-            },
-        }
+    return document(
+        service_account_statement("AllowBackupServiceAccount", provider, issuer, namespace, service_account)
     )
 
 
@@ -96,8 +73,8 @@ def writer_policy(bucket: str, key: str, region: str, prefix: str) -> Document:
     It deletes nothing but probes: what is old expires, and whoever takes a pod over must not take the backups along.
     ``bucket`` and ``key`` are ARNs, ``region`` is the bucket's.
     """
-    folder = f"{_literal(bucket)}/{_literal(prefix)}"
-    return _document(
+    folder = f"{literal(bucket)}/{literal(prefix)}"
+    return document(
         {
             "Sid": "AllowObjects",
             "Effect": "Allow",
@@ -132,7 +109,7 @@ def writer_policy(bucket: str, key: str, region: str, prefix: str) -> Document:
             "Sid": "AllowKeyThroughS3",
             "Effect": "Allow",
             "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
-            "Resource": _literal(key),
+            "Resource": literal(key),
             "Condition": {"StringEquals": {"kms:ViaService": _s3_service(region)}},
         },
     )
@@ -144,18 +121,12 @@ def key_policy(account: str, region: str) -> Document:
     Without the account's own statement a key can become unmanageable
     (docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html).
     """
-    return _document(
-        {
-            "Sid": "AllowAccount",
-            "Effect": "Allow",
-            "Principal": {"AWS": f"arn:{partition(region)}:iam::{_literal(account)}:root"},
-            "Action": "kms:*",
-            "Resource": "*",
-        },
+    return document(
+        account_statement(account, region),
         {
             "Sid": "DenyUseExceptThroughS3",
             "Effect": "Deny",
-            "Principal": _ANYONE,
+            "Principal": ANYONE,
             "Action": ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
             "Resource": "*",
             "Condition": {"StringNotEquals": {"kms:ViaService": _s3_service(region)}},
@@ -168,15 +139,15 @@ def replication_trust(bucket: str, account: str) -> Document:
 
     docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html
     """
-    return _document(
+    return document(
         {
             "Sid": "AllowReplication",
             "Effect": "Allow",
             "Principal": {"Service": "s3.amazonaws.com"},
             "Action": "sts:AssumeRole",
             "Condition": {
-                "StringEquals": {"aws:SourceAccount": _literal(account)},
-                "ArnEquals": {"aws:SourceArn": _literal(bucket)},
+                "StringEquals": {"aws:SourceAccount": literal(account)},
+                "ArnEquals": {"aws:SourceArn": literal(bucket)},
             },
         }
     )
@@ -200,7 +171,7 @@ def replication_policy(source: Encrypted, target: Encrypted) -> Document:
     With bucket keys a key's encryption context is the bucket
     (docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html).
     """
-    return _document(
+    return document(
         {
             "Sid": "AllowReadingConfiguration",
             "Effect": "Allow",
@@ -235,7 +206,7 @@ def _key_statement(sid: str, actions: Sequence[str], place: Encrypted) -> Docume
         "Sid": sid,
         "Effect": "Allow",
         "Action": list(actions),
-        "Resource": _literal(place.key),
+        "Resource": literal(place.key),
         "Condition": {
             "StringEquals": {
                 "kms:ViaService": _s3_service(place.region),
@@ -248,9 +219,9 @@ def _key_statement(sid: str, actions: Sequence[str], place: Encrypted) -> Docume
 def _tls_only(bucket: str) -> tuple[Document, ...]:
     everything = {
         "Effect": "Deny",
-        "Principal": _ANYONE,
+        "Principal": ANYONE,
         "Action": "s3:*",
-        "Resource": [_literal(bucket), f"{bucket}/*"],
+        "Resource": [literal(bucket), f"{bucket}/*"],
     }
     return (
         {"Sid": "DenyPlainHttp", **everything, "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
@@ -259,15 +230,4 @@ def _tls_only(bucket: str) -> tuple[Document, ...]:
 
 
 def _s3_service(region: str) -> str:
-    return f"s3.{_literal(region)}.amazonaws.com"
-
-
-def _document(*statements: Document) -> Document:
-    return {"Version": _VERSION, "Statement": list(statements)}
-
-
-def _literal(text: str) -> str:
-    """Return a text that means itself; raises UnsafeManifest for one with a wildcard, a variable, or nothing in it."""
-    if not _LITERAL.fullmatch(text):
-        raise UnsafeManifest(f"a policy must name what it means, and {text!r} is a pattern or empty")
-    return text
+    return f"s3.{literal(region)}.amazonaws.com"

@@ -17,6 +17,11 @@ from manifests.nodes import Node, Topology
 _OUTSIDE = {ExternalAccess.NODE_PORT: "NodePort", ExternalAccess.LOAD_BALANCER: "LoadBalancer"}
 
 
+def broker_service(node: Node) -> str:
+    """Return the name of the Service by which clients outside reach one broker."""
+    return f"{EXTERNAL_BOOTSTRAP_SERVICE}-{node.id}"
+
+
 def services(topology: Topology) -> dict[str, dict[str, Any]]:
     """Return every service by its name."""
     found = [_headless(topology), _bootstrap(topology)]
@@ -93,7 +98,7 @@ def _external_broker(topology: Topology, node: Node) -> Any:
     # It stands for one broker: hiding it while it isn't ready would cut clients off from partitions it leads.
     return _service(
         topology,
-        f"{EXTERNAL_BOOTSTRAP_SERVICE}-{node.id}",
+        broker_service(node),
         {"statefulset.kubernetes.io/pod-name": node.pod},
         ports,
         type=_OUTSIDE[topology.spec.external.type],

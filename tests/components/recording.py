@@ -85,9 +85,41 @@ def _aws_role(name: str, _: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"arn": f"arn:aws:iam::111122223333:role/{name}", "name": name}
 
 
+def _aws_cluster(_: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    issuer = "https://oidc.eks.eu-central-1.amazonaws.com/id/MADE"
+    return {
+        "endpoint": f"https://{inputs['name']}.example.org",
+        "certificateAuthority": {"data": "Y2E="},
+        "identities": [{"oidcs": [{"issuer": issuer}]}],
+    }
+
+
+def _aws_oidc_provider(_: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"arn": f"arn:aws:iam::111122223333:oidc-provider/{inputs['url'].removeprefix('https://')}"}
+
+
+def _aws_launch_template(_: str, __: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"latestVersion": 7}
+
+
+def _aws_node_group(name: str, _: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"nodeGroupName": f"{name}-0123456"}
+
+
+def _service(name: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    if inputs["spec"].get("type") != "LoadBalancer":
+        return {}
+    return {"status": {"loadBalancer": {"ingress": [{"hostname": f"{name}.elb.example.org"}]}}}
+
+
 COMPUTED: Final[Mapping[str, Outputs]] = {
+    "aws:ec2/launchTemplate:LaunchTemplate": _aws_launch_template,
+    "aws:eks/cluster:Cluster": _aws_cluster,
+    "aws:eks/nodeGroup:NodeGroup": _aws_node_group,
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": _aws_oidc_provider,
     "aws:iam/role:Role": _aws_role,
     "aws:kms/key:Key": _aws_key,
+    "kubernetes:core/v1:Service": _service,
     "pulumi-python:dynamic/index:SchemaSubject": _registered,
     "tls:index/privateKey:PrivateKey": _private_key,
     "tls:index/selfSignedCert:SelfSignedCert": _certificate,

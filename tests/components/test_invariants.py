@@ -35,6 +35,10 @@ COMPANIONS = {
     "consoles": "Consoles",
 }
 """Sections that a stack may leave out, with the component each of them is."""
+PUBLIC = {"backup": "BackupBucket"}
+"""Likewise, of those whose outputs hold no secret."""
+CLUSTER_WIDE = {"kubernetes:storage.k8s.io/v1:StorageClass"}
+"""Kinds that are in no namespace."""
 
 
 @cache
@@ -126,6 +130,9 @@ def test_kubernetes_objects_are_named_labelled_and_in_one_namespace(recording: R
         if not is_kubernetes(resource):
             continue
         assert resource.metadata["labels"]["app.kubernetes.io/managed-by"] == "pulumi", resource.name
+        if resource.type in CLUSTER_WIDE:
+            assert "namespace" not in resource.metadata, resource.name
+            continue
         assert resource is namespace or resource.metadata["namespace"] == namespace.metadata["name"], resource.name
 
 
@@ -144,7 +151,7 @@ def test_kubernetes_objects_exist_only_inside_their_namespace(recording: Recordi
         return False
 
     for resource in recording.all:
-        if is_kubernetes(resource) and resource is not namespace:
+        if is_kubernetes(resource) and resource is not namespace and resource.type not in CLUSTER_WIDE:
             assert leads_there(resource.dependencies, set()), f"{resource.type} {resource.name}"
 
 
@@ -334,7 +341,7 @@ def test_stack_outputs_are_the_contract(recording: Recording) -> None:
     assert set(exports) == {
         *("namespace", "zones", "bootstrap_servers", "mtls_bootstrap_servers", "internal_bootstrap_servers"),
         *("ca_pem", "clients"),
-        *(section for section, component in COMPANIONS.items() if recording.by_type(component)),
+        *(section for section, component in (COMPANIONS | PUBLIC).items() if recording.by_type(component)),
     }
     assert all(is_secret(exports[section]) for section in COMPANIONS.keys() & exports.keys())
     assert is_secret(exports["clients"])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from manifests import backup_policy as policies
+from manifests.iam import Document
 from manifests.unsafe import UnsafeManifest
 
 REGION, AWAY, ACCOUNT = "eu-central-1", "eu-west-1", "111122223333"
@@ -79,7 +80,7 @@ def applies(statement: Mapping[str, Any], request: Request) -> bool:
     )
 
 
-def verdict(document: policies.Document, request: Request) -> str:
+def verdict(document: Document, request: Request) -> str:
     """allowed, denied, or "" where the document says nothing; a denial goes before everything else."""
     assert document["Version"] == "2012-10-17"
     effects = {each["Effect"] for each in document["Statement"] if applies(each, request)}
@@ -262,7 +263,7 @@ def test_the_role_that_copies_backups(action: str, resource: str, context: dict[
 
 @pytest.mark.parametrize("bucket", ["arn:aws:s3:::*", "arn:aws:s3:::${aws:username}", ""])
 def test_no_policy_is_about_a_pattern_of_buckets(bucket: str) -> None:
-    makers: list[Callable[[], policies.Document]] = [
+    makers: list[Callable[[], Document]] = [
         lambda: policies.bucket_policy(bucket, KEY),
         lambda: policies.bucket_policy(BUCKET, bucket),
         lambda: policies.writer_policy(bucket, KEY, REGION, "kafka"),
