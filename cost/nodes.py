@@ -4,9 +4,12 @@ from collections.abc import Iterator, Mapping
 from math import ceil
 from typing import Final
 
+from config.aws import AwsSpec
 from config.base import size_text
-from config.errors import ConfigError, Problem
+from config.errors import ConfigError, Problem, shown
 from config.instance_types import RESERVED_VCPUS
+from config.literals import COMPANIONS
+from config.node_group_rules import machines_per_zone
 from config.platform import PlatformSpec
 from config.pods import Pods, companion_pods, vcpus
 from cost.position import Group, Position, position
@@ -38,7 +41,13 @@ def _fits(instance: InstancePrice, cores: float, memory: int) -> bool:
 
 
 def node_positions(platform: PlatformSpec, instances: Mapping[str, InstancePrice]) -> Iterator[Position]:
-    """Yield the machines of every pool, and those of everything else together."""
+    """Yield the machines of every pool, and those of everything else together.
+
+    With an aws section they are the ones it names; raises ConfigError for a type without a price.
+    """
+    if platform.aws is not None:
+        yield from _groups(platform, platform.aws, instances)
+        return
     for index, pool in enumerate(platform.kafka.pools):
         path = f"kafka.pools[{index}]"
         kind = machine(path, vcpus(pool.resources), pool.resources.memory, instances)
@@ -49,6 +58,27 @@ def node_positions(platform: PlatformSpec, instances: Mapping[str, InstancePrice
         zones = len(platform.kubernetes.zones)
         kind, count = shared(pods, instances, min(zones, max(each.replicas for each in pods)))
         yield position(Group.NODES, "beside the brokers", count, kind, instances[kind].hour * HOURS)
+
+
+def _groups(platform: PlatformSpec, aws: AwsSpec, instances: Mapping[str, InstancePrice]) -> Iterator[Position]:
+    for name, count in machine_counts(platform, aws).items():
+        kind = aws.group(name).instance_type
+        if kind not in instances:
+            index = [group.name for group in aws.node_groups].index(name)
+            remedy = f"add it to cost/{FILE.name}"
+            problem = Problem(f"aws.node_groups[{index}].instance_type", shown(kind), "it has no price", remedy)
+            raise ConfigError([problem])
+        label = "beside the brokers" if name == COMPANIONS else f"pool {name}"
+        yield position(Group.NODES, label, count, kind, instances[kind].hour * HOURS)
+
+
+def machine_counts(platform: PlatformSpec, aws: AwsSpec) -> dict[str, int]:
+    """Return how many machines each group has in all zones, before an autoscaler makes more of them."""
+    counts = {
+        pool.name: len(pool.zones) * machines_per_zone(aws.group(pool.name), pool) for pool in platform.kafka.pools
+    }
+    beside = len(platform.kubernetes.zones) * machines_per_zone(aws.group(COMPANIONS), None)
+    return {**counts, COMPANIONS: beside}
 
 
 def shared(pods: list[Pods], instances: Mapping[str, InstancePrice], least: int) -> tuple[str, int]:

@@ -1,15 +1,29 @@
 """Volumes, and what connectors add to an object store."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from config.errors import ConfigError, Problem, shown, suggestion
 from config.platform import PlatformSpec
+from cost.nodes import machine_counts
 from cost.position import Group, Position, position
-from cost.prices import FILE, GB, HOURS, PriceTable, RegionPrices
+from cost.prices import FILE, GB, HOURS, PriceTable, RegionPrices, StorageClassPrice
+
+_GP3: Final = "gp3"
+"""The volume that the stack's own StorageClass and machines' roots are."""
 
 
 def storage_positions(platform: PlatformSpec, table: PriceTable, prices: RegionPrices) -> Iterator[Position]:
-    """Yield the volumes of pools and of ksqlDB; raises ConfigError for a StorageClass without a price."""
+    """Yield the volumes of pools and of ksqlDB, and the roots of machines that the stack has itself.
+
+    Raises ConfigError for a StorageClass without a price.
+    """
+    aws = platform.aws
+    if aws is not None and aws.storage_class is not None:
+        own = StorageClassPrice(
+            volume=_GP3, iops=aws.storage_class.iops or 0, throughput=aws.storage_class.throughput or 0
+        )
+        table = table.model_copy(update={"storage_classes": {**table.storage_classes, aws.storage_class.name: own}})
     for index, pool in enumerate(platform.kafka.pools):
         count, name = len(pool.zones) * pool.nodes_per_zone, f"pool {pool.name}"
         yield from _volumes(
@@ -18,6 +32,9 @@ def storage_positions(platform: PlatformSpec, table: PriceTable, prices: RegionP
     if platform.ksqldb and (storage := platform.ksqldb.storage):
         where = ("ksqldb.storage", "ksqlDB")
         yield from _volumes(where, platform.ksqldb.replicas, storage.size, storage.storage_class, table, prices)
+    if aws is not None:
+        roots = sum(count * aws.group(name).root_volume for name, count in machine_counts(platform, aws).items()) / GB
+        yield position(Group.STORAGE, "roots of machines", roots, f"{_GP3} GB", prices.volumes[_GP3].gb_month)
 
 
 def _volumes(

@@ -12,19 +12,31 @@ DESTRUCTIVE: Final = frozenset({"delete", "replace", "delete-replaced", "create-
 _ADDITIVE: Final = frozenset({"create", "import"})
 DATA: Final = frozenset(
     {
+        # What a key encrypts is gone with it.
+        "aws:kms/key:Key",
+        "aws:s3/bucket:Bucket",
+        "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
+        "aws:s3/bucketVersioning:BucketVersioning",
         "kafka:index/topic:Topic",
         "kubernetes:core/v1:PersistentVolumeClaim",
         "kubernetes:core/v1:Namespace",
         "pulumi-python:dynamic/index:SchemaSubject",
     }
 )
-"""Types that hold what can't be made again."""
+"""Types that hold what can't be made again, or keep it."""
+GROUND: Final = frozenset({"aws:ec2/subnet:Subnet", "aws:ec2/vpc:Vpc", "aws:eks/cluster:Cluster"})
+"""Types that everything else is on."""
 AUTHORITIES: Final = frozenset({"tls:index/privateKey:PrivateKey", "tls:index/selfSignedCert:SelfSignedCert"})
 """Types of authorities' keys and certificates, and of others'."""
 _AUTHORITY_NAME: Final = re.compile(r"-ca(-key)?$")
 """Names of authorities and their keys end so, see components/tls_material.py."""
 ACCESS: Final = frozenset(
     {
+        "aws:iam/role:Role",
+        "aws:iam/rolePolicy:RolePolicy",
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+        "aws:s3/bucketPolicy:BucketPolicy",
+        "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
         "kafka:index/acl:Acl",
         "kafka:index/quota:Quota",
         "kafka:index/userScramCredential:UserScramCredential",
@@ -40,6 +52,9 @@ ACCESS: Final = frozenset(
 """Types that say who may do what, or prove it."""
 WORKLOADS: Final = frozenset({"kubernetes:apps/v1:StatefulSet", "kubernetes:apps/v1:Deployment"})
 """Types that run pods."""
+_MACHINES: Final = "aws:eks/nodeGroup:NodeGroup"
+_ROLLING: Final = ("launchTemplate", "releaseVersion", "version")
+"""Properties of machines that can't change without new ones."""
 _RETENTION: Final = ("retention.ms", "retention.bytes", "cleanup.policy")
 """Settings of a topic that say what Kafka deletes."""
 _UNLIMITED: Final = -1
@@ -65,7 +80,7 @@ class Risk(IntEnum):
 
 def holds_data(change: Change) -> bool:
     """Tell whether a resource is data, or an authority's key or certificate."""
-    return change.type in DATA or (change.type in AUTHORITIES and bool(_AUTHORITY_NAME.search(change.name)))
+    return change.type in DATA | GROUND or (change.type in AUTHORITIES and bool(_AUTHORITY_NAME.search(change.name)))
 
 
 def is_destructive(change: Change) -> bool:
@@ -75,10 +90,12 @@ def is_destructive(change: Change) -> bool:
 
 def restarts(change: Change) -> bool:
     """Tell whether a change replaces running pods: of the template, of the whole, or of what the preview can't say."""
-    if change.type not in WORKLOADS or change.op in _ADDITIVE or change.op == "delete":
+    if change.type not in WORKLOADS | {_MACHINES} or change.op in _ADDITIVE or change.op == "delete":
         return False
     if is_destructive(change) or not change.diff:
         return True
+    if change.type == _MACHINES:
+        return any(path_parts(diff.path)[0] in _ROLLING for diff in change.diff)
     return any(path_parts(diff.path)[:2] in (["spec", "template"], ["spec"]) for diff in change.diff)
 
 

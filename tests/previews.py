@@ -7,6 +7,7 @@ from ops.preview_document import PreviewDocument
 TOPIC = "kafka:index/topic:Topic"
 ACL = "kafka:index/acl:Acl"
 QUOTA = "kafka:index/quota:Quota"
+MACHINES = "aws:eks/nodeGroup:NodeGroup"
 SET = "kubernetes:apps/v1:StatefulSet"
 CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 CONFIG = "kubernetes:core/v1:ConfigMap"

@@ -147,8 +147,10 @@ def test_prod_by_position() -> None:
     """18 TiB of broker disks, 60 GiB of controllers', 150 of ksqlDB; five load balancers; digests aren't needed."""
     found = cost(Workspace(ROOT, "prod"), Assumptions(), {})
     quantities = {f"{each.group}: {each.name}": f"{each.quantity:g} {each.unit}" for each in found.positions}
-    assert quantities["nodes: pool broker"] == "3 c6i.xlarge"
-    assert quantities["nodes: pool controller"] == "3 c6i.large"
+    assert quantities["nodes: pool broker"] == "3 m7g.xlarge"
+    assert quantities["nodes: pool controller"] == "3 m7g.large"
+    assert quantities["nodes: beside the brokers"] == "3 m7g.xlarge"
+    assert quantities["block storage: roots of machines"] == "270 gp3 GB"
     assert quantities["block storage: pool broker"] == "18432 gp3 GB"
     assert quantities["block storage: ksqlDB"] == "150 gp3 GB"
     assert sum(each.quantity for each in found.positions if each.unit == "balancer") == 5

@@ -6,7 +6,7 @@ import pytest
 
 from ops.preview_document import Change
 from ops.risk import Risk, ranked, risk_of
-from tests.previews import ACL, CLAIM, KEY, QUOTA, SECRET, SET, TEMPLATE, TOPIC, change, document
+from tests.previews import ACL, CLAIM, KEY, MACHINES, QUOTA, SECRET, SET, TEMPLATE, TOPIC, change, document
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,14 @@ from tests.previews import ACL, CLAIM, KEY, QUOTA, SECRET, SET, TEMPLATE, TOPIC,
         (change("update", SET, "s", (TEMPLATE, "1", "2")), Risk.RESTART),
         (change("update", SET, "s", ("spec", {}, {})), Risk.RESTART),
         (change("update", SET, "s"), Risk.RESTART),
+        (change("update", MACHINES, "g", ("launchTemplate.version", "1", "2")), Risk.RESTART),
+        (change("update", MACHINES, "g", ("scalingConfig.maxSize", 1, 2)), Risk.IN_PLACE),
+        (change("update", MACHINES, "g", ('labels["tier"]', "a", "b")), Risk.IN_PLACE),
+        (change("delete", MACHINES, "g"), Risk.REMOVAL),
+        (change("delete", "aws:kms/key:Key", "k"), Risk.LOSS),
+        (change("replace", "aws:ec2/subnet:Subnet", "s"), Risk.LOSS),
+        (change("create", "aws:kms/key:Key", "k"), Risk.ADDITION),
+        (change("create", "aws:iam/rolePolicy:RolePolicy", "p"), Risk.ACCESS),
         (change("update", SET, "s", ("spec.replicas", 1, 2)), Risk.IN_PLACE),
         (change("update", CLAIM, "c", ("spec.resources", 1, 2)), Risk.IN_PLACE),
         (change("create", SET, "s"), Risk.ADDITION),
