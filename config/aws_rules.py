@@ -251,6 +251,6 @@ def _hosts(parts: Parts) -> Iterator[tuple[str, str]]:
 
 def _addresses(text: str) -> IPv4Network | None:
     try:
-        return IPv4Network(text)
+        return IPv4Network(text) if "/" in text else None
     except ValueError:
         return None

@@ -136,7 +136,7 @@ def _cluster_provider(parts: Parts, s3: S3BackupSpec) -> Iterator[Problem]:
         known = "aws.cluster has none either" if cluster else "there is no aws section with a cluster that has one"
         remedy = "add it: IAM's OIDC provider of the Kubernetes cluster: arn:aws:iam::ACCOUNT:oidc-provider/ISSUER"
         yield Problem(path, "", f"it is missing, and {known}", remedy)
-    elif parts.aws and parts.aws.account != s3.account:
+    elif parts.aws and is_account(parts.aws.account) and parts.aws.account != s3.account:
         allowed = f"it is missing, and aws.cluster's is of account {parts.aws.account}, not of {s3.account}"
         yield Problem(path, "", allowed, f"make the cluster's issuer known in {s3.account}, and name that provider")
 

@@ -46,7 +46,7 @@ def groups(parts: Parts) -> Iterator[Problem]:
     if aws is None or parts.kafka is None:
         return
     pools = [pool.name for _, pool in parts.pools()]
-    wanted = (*pools, COMPANIONS)
+    wanted = tuple(dict.fromkeys((*pools, COMPANIONS)))
     names = [group.name for group in aws.node_groups]
     for path, pool in parts.pools():
         if pool.name == COMPANIONS:
@@ -58,7 +58,7 @@ def groups(parts: Parts) -> Iterator[Problem]:
             yield Problem(at, shown(name), "there is no such pool", suggestion(name, wanted))
         elif name in names[:index]:
             yield Problem(at, shown(name), "it is listed twice", "remove one")
-    for name in dict.fromkeys(wanted):
+    for name in wanted:
         if name not in names:
             what = "everything beside the pools" if name == COMPANIONS else f"pool {name}"
             yield Problem("aws.node_groups", "", f"{what} has no machines", f"add an entry with name: {name}")
@@ -206,23 +206,22 @@ def _companions(at: str, name: str, kind: InstanceType, count: int, parts: Parts
     cores = sum(share[each.path] * each.vcpus for each in pods)
     memory = sum(share[each.path] * each.memory for each in pods)
     if cores > count * kind.allocatable_vcpus or memory > count * kind.allocatable_memory:
-        allowed = (
-            f"a zone's part of what stands beside the pools asks for {cores:g} cores and {_mib(memory)}, and "
-            f"{count} of it have {count * kind.allocatable_vcpus:g} and {_mib(count * kind.allocatable_memory)}"
-        )
+        asks, have = _amounts(cores, memory), _amounts(count * kind.allocatable_vcpus, count * kind.allocatable_memory)
+        machines_have = "a machine has" if count == 1 else f"{count} machines have"
+        allowed = f"a zone's part of what stands beside the pools asks for {asks}, and {machines_have} {have} for pods"
         yield Problem(at, shown(name), allowed, "use a larger type, or raise desired_per_zone")
 
 
 def _room(at: str, name: str, kind: InstanceType, needed: tuple[float, int], what: str) -> Iterator[Problem]:
     cores, memory = needed
     if cores > kind.allocatable_vcpus or memory > kind.allocatable_memory:
-        has = f"{kind.allocatable_vcpus:g} and {_mib(kind.allocatable_memory)}"
-        allowed = f"{what} asks for {cores:g} cores and {_mib(memory)}, and it has {has} for pods"
+        has = _amounts(kind.allocatable_vcpus, kind.allocatable_memory)
+        allowed = f"{what} asks for {_amounts(cores, memory)}, and a machine has {has} for pods"
         yield Problem(at, shown(name), allowed, "use a larger type")
 
 
-def _mib(size: int) -> str:
-    return f"{size // 2**20}Mi"
+def _amounts(cores: float, memory: int) -> str:
+    return f"cpu {cores:g} and memory {memory // 2**20}Mi"
 
 
 def _groups(aws: AwsSpec) -> Iterator[tuple[str, NodeGroupSpec]]:
