@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Any
 
-import pulumi_aws.s3._inputs as s3
 
-
-def misfits(name: str, value: Mapping[str, Any], path: str = "") -> Iterator[str]:
+def misfits(name: str, value: Mapping[str, Any], path: str = "", module: str = "s3") -> Iterator[str]:
     """Yield keys of ``value`` that the package's type ``name`` hasn't, and those that it wants and ``value`` lacks."""
-    taken = getattr(s3, f"{name}ArgsDict")
+    taken = getattr(import_module(f"pulumi_aws.{module}._inputs"), f"{name}ArgsDict")
     for key in taken.__required_keys__ - value.keys():
         yield f"{path}{key} is missing"
     for key, item in value.items():
@@ -21,4 +20,4 @@ def misfits(name: str, value: Mapping[str, Any], path: str = "") -> Iterator[str
             if bool(nested) != isinstance(each, Mapping):
                 yield f"{path}{key} has another shape"
             elif nested:
-                yield from misfits(nested[1], each, f"{path}{key}.")
+                yield from misfits(nested[1], each, f"{path}{key}.", module)
