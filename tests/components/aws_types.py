@@ -15,7 +15,12 @@ def misfits(name: str, value: Mapping[str, Any], path: str = "", module: str = "
         if key not in taken.__annotations__:
             yield f"{path}{key} is unknown"
             continue
-        nested = re.search(r"(\w+)ArgsDict", str(taken.__annotations__[key]))
+        annotation = str(taken.__annotations__[key])
+        nested = re.search(r"(\w+)ArgsDict", annotation)
+        if "Mapping[" in annotation and not nested:
+            if not isinstance(item, Mapping):
+                yield f"{path}{key} has another shape"
+            continue
         for each in item if isinstance(item, list | tuple) else [item]:
             if bool(nested) != isinstance(each, Mapping):
                 yield f"{path}{key} has another shape"

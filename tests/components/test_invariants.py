@@ -44,7 +44,11 @@ CLUSTER_WIDE = {"kubernetes:storage.k8s.io/v1:StorageClass"}
 @cache
 def program(stack: str, overlay: Path | None = None) -> Recording:
     """Run the program with the stack's own configuration, but for its master secret, and an overlay."""
-    values = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    return program_of(stack, yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"], overlay)
+
+
+def program_of(stack: str, values: dict[str, Any], overlay: Path | None = None) -> Recording:
+    """Run the program with a configuration, a master secret and an overlay."""
     settings = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
     settings[SECRET_KEY] = MASTER
     if values.get(f"{PROJECT}:protect", True):
