@@ -136,9 +136,9 @@ def test_disks_of_the_machine_are_set_up_by_nodeadm(name: str, strategy: str) ->
     spec = aws(node_groups=groups)
     template = launch_template(made(name, spec=spec), "key", {})
     message = email.message_from_string(base64.b64decode(template["user_data"]).decode())
-    (part,) = message.get_payload()
-    assert part.get_content_type() == "application/node.eks.aws"  # type: ignore[union-attr]
-    config = yaml.safe_load(part.get_payload())  # type: ignore[union-attr, arg-type]
+    (part,) = (each for each in message.walk() if not each.is_multipart())
+    assert part.get_content_type() == "application/node.eks.aws"
+    config = yaml.safe_load(str(part.get_payload()))
     assert (config["apiVersion"], config["kind"]) == ("node.eks.aws/v1alpha1", "NodeConfig")
     assert config["spec"] == {"instance": {"localStorage": {"strategy": strategy}}}
 
