@@ -41,9 +41,9 @@ class EksAddons(pulumi.ComponentResource):
         )
         dns = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
         ebs = pulumi.ResourceOptions(parent=self, depends_on=[*args.after, *attached])
-        self.volumes = eks_addon(f"{name}-ebs", "aws-ebs-csi-driver", args.cluster_name, role.arn, ebs)
+        self.volumes = eks_addon(f"{name}-ebs", "aws-ebs-csi-driver", args.cluster_name, ebs, role_arn=role.arn)
         """The driver: without it no claim is bound."""
-        made = [eks_addon(f"{name}-dns", "coredns", args.cluster_name, None, dns), self.volumes]
+        made = [eks_addon(f"{name}-dns", "coredns", args.cluster_name, dns), self.volumes]
         self.names = pulumi.Output.all(*(each.addon_name for each in made)).apply(
             lambda names: [str(each) for each in names]
         )

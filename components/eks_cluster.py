@@ -1,6 +1,7 @@
 """An EKS cluster that the program makes, for stacks that find none."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +14,9 @@ from manifests import eks_policy as policies
 from manifests.kubeconfig import eks_kubeconfig
 
 _ADMIN: Final = "AmazonEKSClusterAdminPolicy"
+_SETTINGS: Final[Mapping[str, Mapping[str, str]]] = {"vpc-cni": {"enableNetworkPolicy": "true"}}
+"""Of add-ons. Without it NetworkPolicies are accepted, and nothing enforces them
+(docs.aws.amazon.com/eks/latest/userguide/cni-network-policy-configure.html)."""
 _LOGS: Final = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
 
@@ -121,7 +125,7 @@ class EksCluster(pulumi.ComponentResource):
             # Extended support costs six times as much; a release that leaves the standard one is upgraded.
             upgrade_policy={"support_type": "STANDARD"},
             deletion_protection=protect,
-            # The add-ons take their place, in versions that follow the cluster's.
+            # The add-ons take their place.
             bootstrap_self_managed_addons=False,
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -146,15 +150,17 @@ class EksCluster(pulumi.ComponentResource):
             )
 
     def _addon(self, addon: str, cluster: aws.eks.Cluster) -> aws.eks.Addon:
-        return eks_addon(f"{self._name}-{addon}", addon, cluster.name, None, self._child)
+        return eks_addon(f"{self._name}-{addon}", addon, cluster.name, self._child, settings=_SETTINGS.get(addon))
 
 
 def eks_addon(
     name: str,
     addon: str,
     cluster: pulumi.Input[str],
-    role_arn: pulumi.Input[str] | None,
     opts: pulumi.ResourceOptions,
+    *,
+    role_arn: pulumi.Input[str] | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> aws.eks.Addon:
     """Return one of EKS's add-ons in the default version for its cluster, with the role of its service account."""
     return aws.eks.Addon(
@@ -162,6 +168,7 @@ def eks_addon(
         addon_name=addon,
         cluster_name=cluster,
         service_account_role_arn=role_arn,
+        configuration_values=None if settings is None else json.dumps(settings),
         resolve_conflicts_on_create="OVERWRITE",
         resolve_conflicts_on_update="OVERWRITE",
         opts=opts,

@@ -77,6 +77,8 @@ class EksNodeGroups(pulumi.ComponentResource):
             cluster_name=args.cluster_name,
             node_role_arn=self._role.arn,
             subnet_ids=[args.subnets[group.zone]],
+            # Of a cluster that is there, whoever raises its release says when machines follow.
+            version=create.version if (create := args.spec.cluster.create) else None,
             launch_template={"id": template.id, "version": template.latest_version.apply(str)},
             opts=pulumi.ResourceOptions(
                 parent=self,

@@ -24,7 +24,7 @@ from config.parts import Parts
 _CLUSTER: Final = re.compile(r"[0-9A-Za-z][\w-]{0,99}", re.ASCII)
 """docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html"""
 _SUBNET: Final = re.compile(r"subnet-([0-9a-f]{8}|[0-9a-f]{17})")
-_HOSTED_ZONE: Final = re.compile(r"Z[0-9A-Z]{1,31}")
+_HOSTED_ZONE: Final = re.compile(r"[0-9A-Z]{1,32}")
 _CLASS: Final = re.compile(r"(?=.{1,63}$)[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _VERSION: Final = re.compile(r"1\.[1-9][0-9]")
 _LOG_DAYS: Final = (

@@ -320,6 +320,14 @@ def test_a_cluster_that_is_made_is_private_logged_and_encrypted() -> None:
     )
 
 
+def test_machines_follow_the_release_of_a_cluster_that_is_made() -> None:
+    create = {**MADE["cluster"]["create"], "version": "1.35"}
+    recording = laid(at="aws.cluster.create", change=create)
+    assert recording.one("aws:eks/cluster:Cluster", "kafka-cluster").inputs["version"] == "1.35"
+    assert {each.inputs["version"] for each in recording.by_type("NodeGroup")} == {"1.35"}
+    assert not any("version" in each.inputs for each in staging().by_type("NodeGroup"))
+
+
 def test_the_api_server_is_reached_from_named_addresses_only() -> None:
     create = {**MADE["cluster"]["create"], "public_access_cidrs": ["203.0.113.0/24"], "service_cidr": "172.20.0.0/16"}
     inputs = laid(at="aws.cluster.create", change=create).one("aws:eks/cluster:Cluster", "kafka-cluster").inputs
@@ -344,6 +352,8 @@ def test_addons_come_in_the_order_in_which_they_can_run() -> None:
         assert reaches(recording, broker, recording.one("Addon", f"kafka-cluster-{name}"))
     for name in ("dns", "ebs"):
         assert reaches(recording, recording.one("Addon", f"kafka-addons-{name}"), companions)
+    network = recording.one("Addon", "kafka-cluster-vpc-cni")
+    assert json.loads(network.inputs["configurationValues"]) == {"enableNetworkPolicy": "true"}
     driver = recording.one("Addon", "kafka-addons-ebs")
     assert driver.inputs["serviceAccountRoleArn"] == "arn:aws:iam::111122223333:role/kafka-addons-ebs-role"
     trust = document(recording.one("aws:iam/role:Role", "kafka-addons-ebs-role"), "assumeRolePolicy")
