@@ -400,6 +400,28 @@ def test_the_whole_program_keeps_its_invariants_on_a_cluster_that_is_made() -> N
     assert trust["Statement"][0]["Principal"] == {"Federated": f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"}
 
 
+@pytest.mark.parametrize(
+    ("balancers", "kind", "internal"),
+    [
+        ({}, "private", True),
+        ({"scheme": "internet-facing", "source_ranges": ["203.0.113.0/24"]}, "public", False),
+    ],
+)
+def test_load_balancers_are_in_subnets_that_their_clients_reach(
+    balancers: dict[str, Any], kind: str, internal: bool
+) -> None:
+    values = changed("aws.load_balancers", balancers, made=True)
+    recording = invariants.program_of("made", {f"kafka-platform:{key}": value for key, value in values.items()})
+    prefix = "service.beta.kubernetes.io/aws-load-balancer"
+    for index, zone in enumerate("abc"):
+        service = recording.one("kubernetes:core/v1:Service", f"kafka-kafka-external-{index}")
+        annotations = service.metadata["annotations"]
+        assert annotations[f"{prefix}-subnets"] == f"kafka-vpc-{kind}-1{zone}"
+        assert annotations[f"{prefix}-type"] == "nlb"
+        assert (f"{prefix}-internal" in annotations) is internal
+        assert reveal(service.inputs["spec"]).get("loadBalancerSourceRanges") == balancers.get("source_ranges")
+
+
 def test_nested_arguments_are_ones_that_the_package_takes() -> None:
     spec = platform("aws.node_groups.1.taints", [{"key": "a"}])
     assert isinstance(spec.aws, AwsSpec)
