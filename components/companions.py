@@ -61,6 +61,7 @@ def create_companions(
                 ca_private_key_pem=cluster.ca_private_key_pem,
                 master_secret=secrets.master,
                 after=list(after),
+                machines=foundation.companion_placement,
                 balancing=foundation.balancing,
             ),
             opts,
@@ -92,6 +93,7 @@ def create_companions(
                 master_secret=secrets.master,
                 secrets=secrets.connect,
                 after=after,
+                machines=foundation.companion_placement,
                 balancing=foundation.balancing,
                 deleted_with=deleted_with,
             ),
@@ -117,6 +119,7 @@ def create_companions(
                 master_secret=secrets.master,
                 protect=platform.protect,
                 after=after,
+                machines=foundation.companion_placement,
             ),
             opts,
         )
@@ -134,6 +137,7 @@ def create_companions(
                 master_secret=secrets.master,
                 protect=platform.protect,
                 after=after,
+                machines=foundation.companion_placement,
             ),
             opts,
         )

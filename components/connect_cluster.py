@@ -28,6 +28,7 @@ from manifests.connect_objects import (
 from manifests.connect_stateful_set import connect_stateful_set
 from manifests.connect_worker import worker_files
 from manifests.credential import CONNECT_REST, CONNECT_SECRET, KEY_STORE, REGISTRY, derive_password
+from manifests.placement import Placement, on_machines
 from resources.connector import Connector
 from resources.key_store import KeyStore
 
@@ -53,6 +54,8 @@ class ConnectClusterArgs:
     """Secret: values of the connectors' secrets that aren't derived, by name."""
     after: Sequence[pulumi.Resource]
     """Topics, users and permissions: workers need them at their start."""
+    machines: Placement | None = None
+    """Where its pods go; None: to any machine."""
     balancing: Balancing | None = None
     """How load balancers are made; None: as the cluster does by itself."""
     deleted_with: pulumi.Resource | None = None
@@ -182,7 +185,7 @@ class ConnectCluster(pulumi.ComponentResource):
         manifest = connect_stateful_set(spec, namespace, spec.name, names, checksum, scaled=scaler is not None)
         workers = k8s.apps.v1.StatefulSet(
             self._name,
-            **manifest,
+            **on_machines(manifest, self._args.machines),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[*self._args.after, *base, account],

@@ -16,6 +16,7 @@ from manifests import cmak as cmak_manifests
 from manifests import kafka_ui as ui
 from manifests.console import LOGIN_USER, Console, console_service
 from manifests.credential import CONSOLE, KEY_STORE, derive_password
+from manifests.placement import Placement, on_machines
 from resources.key_store import KeyStore
 
 
@@ -38,6 +39,8 @@ class ConsolesArgs:
     """Protect the authority from deletion."""
     after: Sequence[pulumi.Resource]
     """What must be there before: the namespace, the brokers, Kafka UI's user with its Secret."""
+    machines: Placement | None = None
+    """Where its pods go; None: to any machine."""
 
 
 class Consoles(pulumi.ComponentResource):
@@ -181,7 +184,7 @@ class Consoles(pulumi.ComponentResource):
     def _deployment(self, console: Console, manifest: Mapping[str, object], needs: Sequence[pulumi.Resource]) -> None:
         k8s.apps.v1.Deployment(
             f"{self._name}-{console.app}",
-            **manifest,
+            **on_machines(manifest, self._args.machines),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*self._args.after, *needs]),
         )
 

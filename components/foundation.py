@@ -16,7 +16,8 @@ from config.kafka import KafkaClusterSpec
 from config.literals import COMPANIONS
 from config.platform import PlatformSpec
 from manifests.nodes import Topology
-from manifests.zone_groups import placed
+from manifests.placement import Placement
+from manifests.zone_groups import companion_placement, placed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,8 @@ class Foundation:
     """The cluster, its pods placed on their machines."""
     machines: Mapping[str, Mapping[str, pulumi.Resource]] = field(default_factory=dict)
     """Pool, or companions, to what has to be there before its pods, by zone. Empty: somebody else's."""
+    companion_placement: Placement | None = None
+    """Where pods beside the pools go; None: to any machine."""
     storage: Sequence[pulumi.Resource] = ()
     """What has to be there before claims are bound."""
     balancing: Balancing | None = None
@@ -80,6 +83,7 @@ def _at_aws(platform: PlatformSpec, aws: AwsSpec) -> Foundation:
         providers=[kubernetes, tls.Provider("tls"), at_aws],
         kafka=placed(platform.kafka, aws, platform.kubernetes.namespace),
         machines=eks.machines,
+        companion_placement=companion_placement(aws, platform.kubernetes.namespace),
         storage=storage,
         balancing=eks.balancing,
         oidc_provider_arn=eks.oidc_provider_arn,

@@ -41,6 +41,7 @@ from manifests.ksqldb_workload import (
     ksqldb_stateful_set,
     state_claims,
 )
+from manifests.placement import Placement, on_machines
 from manifests.server_properties import render
 from resources.key_store import KeyStore
 
@@ -62,6 +63,8 @@ class KsqlDbArgs:
     """Protect the authority from deletion."""
     after: Sequence[pulumi.Resource]
     """What must be there before: the namespace, the brokers, the Kafka user with its Secret."""
+    machines: Placement | None = None
+    """Where its pods go; None: to any machine."""
 
 
 class KsqlDb(pulumi.ComponentResource):
@@ -168,7 +171,7 @@ class KsqlDb(pulumi.ComponentResource):
         )
         return k8s.apps.v1.StatefulSet(
             f"{self._name}-server",
-            **ksqldb_stateful_set(cluster, checksum),
+            **on_machines(ksqldb_stateful_set(cluster, checksum), self._args.machines),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[*self._args.after, config_map, runtime_map, secret, *claims],
@@ -196,7 +199,7 @@ class KsqlDb(pulumi.ComponentResource):
         )
         k8s.apps.v1.Deployment(
             f"{self._name}-cli",
-            **ksqldb_cli_deployment(cluster, checksum),
+            **on_machines(ksqldb_cli_deployment(cluster, checksum), self._args.machines),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*self._args.after, config_map, secret]),
         )
 

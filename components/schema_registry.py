@@ -16,6 +16,7 @@ from config.literals import ADMIN_USER, SCHEMA_REGISTRY_USER, ExternalAccess, Re
 from config.schema_registry import SchemaRegistrySpec
 from manifests.acl import KafkaUser
 from manifests.credential import REGISTRY, derive_password
+from manifests.placement import Placement, on_machines
 from manifests.schema_registry import (
     EXTERNAL_SERVICE,
     NAME,
@@ -60,6 +61,8 @@ class SchemaRegistryArgs:
     """Secret: all passwords are derived from it."""
     after: Sequence[pulumi.Resource]
     """What has to be there first: the namespace, the registry's topics, its user and permissions."""
+    machines: Placement | None = None
+    """Where its pods go; None: to any machine."""
     balancing: Balancing | None = None
     """How load balancers are made; None: as the cluster does by itself."""
 
@@ -99,7 +102,7 @@ class SchemaRegistry(pulumi.ComponentResource):
         names, checksum = self._files(registry, users, certificate)
         created = k8s.apps.v1.StatefulSet(
             name,
-            **stateful_set(registry, names, checksum),
+            **on_machines(stateful_set(registry, names, checksum), args.machines),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[*args.after, *base],

@@ -70,7 +70,7 @@ class NodeGroupSpec(Spec):
     labels: Mapping[str, str] = {}
     """Further labels of the machines."""
     taints: tuple[TaintSpec, ...] = ()
-    """Further taints of a pool's machines, besides the one that keeps them to the pool."""
+    """Further taints, which the pods tolerate; a pool's machines have one already that keeps them to the pool."""
 
 
 class ClusterCreateSpec(Spec):

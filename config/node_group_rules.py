@@ -149,8 +149,8 @@ def labels_and_taints(parts: Parts) -> Iterator[Problem]:
             yield from _pair(at, "taint", taint.key, taint.value, shown(f"{taint.key}={taint.value}"))
             if taint in group.taints[:index]:
                 yield Problem(at, shown(taint.key), "it is listed twice", "remove one")
-        if group.name == COMPANIONS and group.taints:
-            allowed = "what stands beside the pools tolerates none"
+        if group.name == COMPANIONS and group.taints and aws.cluster.create:
+            allowed = "EKS' own add-ons tolerate none, and a cluster that is made has no other machines for them"
             yield Problem(f"{path}.taints", "a list", allowed, "remove it: pools' machines are kept to them already")
         for field, more in (("labels", 2), ("taints", 1)):
             if len(getattr(group, field)) + more > _MOST:

@@ -8,6 +8,7 @@ from config.kafka import KafkaClusterSpec, NodePoolSpec
 from config.literals import COMPANIONS, NAMESPACE_LABEL, POOL_LABEL
 from config.node_group_rules import group_name, machines_per_zone
 from manifests.nodes import Topology
+from manifests.placement import Placement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,14 +47,15 @@ def _zone_group(aws: AwsSpec, topology: Topology, pool: NodePoolSpec | None, zon
         group=group,
         zone=zone,
         desired=machines_per_zone(group, pool) if pool is None or zone in pool.zones else 0,
-        labels={**group.labels, POOL_LABEL: group.name, NAMESPACE_LABEL: topology.namespace},
+        labels={**group.labels, **_labels(group, topology.namespace)},
         taints=_taints(group, pool),
     )
 
 
 def _taints(group: NodeGroupSpec, pool: NodePoolSpec | None) -> tuple[TaintSpec, ...]:
-    """Machines of a pool are for its pods alone; those of the companions are for everybody."""
-    return () if pool is None else (TaintSpec(key=POOL_LABEL, value=pool.name), *group.taints)
+    """Machines of a pool are for its pods alone; those of the companions are for everybody, unless they are tainted."""
+    own = () if pool is None else (TaintSpec(key=POOL_LABEL, value=pool.name),)
+    return (*own, *group.taints)
 
 
 def placed(kafka: KafkaClusterSpec, aws: AwsSpec, namespace: str) -> KafkaClusterSpec:
@@ -62,13 +64,29 @@ def placed(kafka: KafkaClusterSpec, aws: AwsSpec, namespace: str) -> KafkaCluste
 
 
 def _placed(pool: NodePoolSpec, aws: AwsSpec, namespace: str) -> NodePoolSpec:
-    tolerations = (
-        {"key": taint.key, "operator": "Equal", "value": taint.value, "effect": taint.effect.value}
-        for taint in _taints(aws.group(pool.name), pool)
-    )
+    found = _placement(aws.group(pool.name), pool, namespace)
     return pool.model_copy(
         update={
-            "node_selector": {**pool.node_selector, POOL_LABEL: pool.name, NAMESPACE_LABEL: namespace},
-            "tolerations": (*pool.tolerations, *tolerations),
+            "node_selector": {**pool.node_selector, **found.node_selector},
+            "tolerations": (*pool.tolerations, *found.tolerations),
         }
     )
+
+
+def companion_placement(aws: AwsSpec, namespace: str) -> Placement:
+    """Return where the pods beside the pools go."""
+    return _placement(aws.group(COMPANIONS), None, namespace)
+
+
+def _placement(group: NodeGroupSpec, pool: NodePoolSpec | None, namespace: str) -> Placement:
+    return Placement(
+        node_selector=_labels(group, namespace),
+        tolerations=tuple(
+            {"key": taint.key, "operator": "Equal", "value": taint.value, "effect": taint.effect.value}
+            for taint in _taints(group, pool)
+        ),
+    )
+
+
+def _labels(group: NodeGroupSpec, namespace: str) -> dict[str, str]:
+    return {POOL_LABEL: group.name, NAMESPACE_LABEL: namespace}

@@ -162,6 +162,14 @@ def test_what_stands_beside_the_pools_comes_after_its_machines() -> None:
     machines = recording.one("NodeGroup", "kafka-nodes-companions-1c")
     for name in ("schema-registry", "kafka-connect", "ksqldb-server"):
         assert reaches(recording, recording.one("StatefulSet", name), machines), name
+    workloads = [*recording.by_type("StatefulSet"), *recording.by_type("Deployment")]
+    selected = {
+        each.name: reveal(each.inputs["spec"])["template"]["spec"]["nodeSelector"]["kafka.pyairtable.dev/pool"]
+        for each in workloads
+    }
+    assert len(selected) == 11
+    beside = {name for name, pool in selected.items() if pool == "companions"}
+    assert beside == {"schema-registry", "kafka-connect", "ksqldb-server", "ksqldb-cli", "consoles-kafka-ui"}
 
 
 def test_dev_has_no_machines_of_its_own() -> None:

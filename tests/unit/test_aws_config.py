@@ -102,6 +102,7 @@ def test_the_table_is_long() -> None:
         ("aws.load_balancers", {"source_ranges": ["10.0.0.0/8"], "controller": "in-tree"}),
         ("aws.node_groups.1.labels", {"example.org/tier": "hot", "plain": ""}),
         ("aws.node_groups.1.taints", [{"key": "tier", "effect": "NoExecute"}, {"key": "tier", "value": "a"}]),
+        ("aws.node_groups.2.taints", [{"key": "a"}]),
         ("aws.node_groups.1.desired_per_zone", 2),
         ("aws.node_groups.1.max_per_zone", 1),
     ],

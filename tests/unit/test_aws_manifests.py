@@ -20,11 +20,12 @@ from manifests.kubeconfig import eks_kubeconfig
 from manifests.load_balancers import annotations, balanced
 from manifests.node_group import launch_template, node_group
 from manifests.nodes import Topology
+from manifests.placement import on_machines
 from manifests.stateful_set import stateful_set
 from manifests.storage_class import storage_class
 from manifests.unsafe import UnsafeManifest
 from manifests.vpc import zone_networks
-from manifests.zone_groups import ZoneGroup, placed, zone_groups
+from manifests.zone_groups import ZoneGroup, companion_placement, placed, zone_groups
 from tests.specs import dedicated
 from tests.unit.test_backup_policy import Request, verdict
 
@@ -168,6 +169,22 @@ def test_a_pools_pods_fit_its_machines_and_no_others() -> None:
     assert fits == {"controller": ["controller"], "broker": ["broker"], "bulk": ["bulk"]}
     # Anything may go to the companions' machines, and nothing else to a pool's.
     assert [group["labels"]["kafka.pyairtable.dev/pool"] for group in groups if not group["taints"]] == [COMPANIONS]
+
+
+def test_what_stands_beside_the_pools_fits_its_machines() -> None:
+    plain = companion_placement(aws(), "events")
+    assert plain.tolerations == ()
+    assert plain.node_selector.items() <= node_group(made(COMPANIONS), Architecture.ARM64)["labels"].items()
+    groups = [{"name": name} for name in ("broker", "bulk", "controller")]
+    tainted = aws(node_groups=[*groups, {"name": COMPANIONS, "taints": [{"key": "a", "effect": "NoExecute"}]}])
+    pod = {"containers": []}
+    workload = {"metadata": {"name": "x"}, "spec": {"replicas": 1, "template": {"metadata": {}, "spec": pod}}}
+    found = on_machines(workload, companion_placement(tainted, "events"))["spec"]["template"]["spec"]
+    (taint,) = node_group(made(COMPANIONS, spec=tainted), Architecture.ARM64)["taints"]
+    assert tolerated(taint, found["tolerations"])
+    assert found["containers"] == []
+    assert on_machines(workload, None) == workload
+    assert pod == {"containers": []}
 
 
 def test_machines_of_another_namespaces_pool_of_the_same_name_arent_taken() -> None:
