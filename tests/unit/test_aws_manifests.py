@@ -177,7 +177,7 @@ def test_what_stands_beside_the_pools_fits_its_machines() -> None:
     assert plain.node_selector.items() <= node_group(made(COMPANIONS), Architecture.ARM64)["labels"].items()
     groups = [{"name": name} for name in ("broker", "bulk", "controller")]
     tainted = aws(node_groups=[*groups, {"name": COMPANIONS, "taints": [{"key": "a", "effect": "NoExecute"}]}])
-    pod = {"containers": []}
+    pod: dict[str, Any] = {"containers": []}
     workload = {"metadata": {"name": "x"}, "spec": {"replicas": 1, "template": {"metadata": {}, "spec": pod}}}
     found = on_machines(workload, companion_placement(tainted, "events"))["spec"]["template"]["spec"]
     (taint,) = node_group(made(COMPANIONS, spec=tainted), Architecture.ARM64)["taints"]
