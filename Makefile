@@ -96,7 +96,8 @@ audit-venv:
 .PHONY: test
 test: venv-dev ## every test: unit, components, end to end on the lab
 	@$(PYTHON) -m toolchain ensure pulumi lab tests
-	$(PYTHON) -m pytest
+	@# The lab's tests mostly wait; beside them there is time for all others.
+	$(PYTHON) -m pytest -n 2 --dist loadgroup
 
 .PHONY: drill
 drill: venv-dev ## long campaigns: updates, a saga's orchestrator, a lake's worker killed again and again

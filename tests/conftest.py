@@ -19,6 +19,18 @@ STOOD_IN = (
 )
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers, what needs the lab is one's, from the first moment on; other files are who is free's."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("lab" if on_the_lab(item) else str(item.path)))
+    items.sort(key=lambda item: not on_the_lab(item))
+
+
+def on_the_lab(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) is not None for name in ("e2e", "e2e_lifecycle"))
+
+
 def version(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip().splitlines()[0] if done.returncode == 0 and done.stdout.strip() else "?"

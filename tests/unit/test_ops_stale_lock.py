@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +18,20 @@ def lock(pid: int, *, age: float = 0.0, host: str | None = None) -> dict[str, ob
     return {"pid": pid, "hostname": host or socket.gethostname(), "username": "root", "timestamp": written.isoformat()}
 
 
+_PARENT = """
+import os, time
+child = os.fork()
+if child == 0:
+    os._exit(0)
+print(child, flush=True)
+time.sleep(60)
+"""
+
+
 @contextmanager
 def zombie() -> Iterator[int]:
     """The number of a process that has ended and whose parent never asks how."""
-    with subprocess.Popen(["sh", "-c", "true & echo $!; exec sleep 60"], stdout=subprocess.PIPE, text=True) as parent:
+    with subprocess.Popen([sys.executable, "-c", _PARENT], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
         while ") Z " not in Path(f"/proc/{pid}/stat").read_text():
