@@ -15,6 +15,7 @@ from rich.console import Console
 from ops import engine_commands
 from ops.exit_code import ExitCode
 from ops.failure import Failure, InterruptedFailure, UsageFailure
+from ops.grammar import Grammar, positive
 from ops.workspace import DEV, Workspace
 
 if TYPE_CHECKING:
@@ -26,17 +27,9 @@ ROOT = Path(__file__).resolve().parents[1]
 Run = Callable[[argparse.Namespace], int]
 
 
-class _Parser(argparse.ArgumentParser):
-    """A grammar whose refusal can't be taken for «there are changes», which is argparse's own exit code."""
-
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(ExitCode.USAGE, f"{self.prog}: error: {message}\n")
-
-
 def parser() -> argparse.ArgumentParser:
     """Return the command line's grammar."""
-    top = _Parser(prog="python -m ops", description="Operate the platform.")
+    top = Grammar(prog="python -m ops", description="Operate the platform.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, text: str, run: Run, *, default_stack: bool = True) -> argparse.ArgumentParser:
@@ -75,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
     told = report.add_mutually_exclusive_group()
     told.add_argument("--from", dest="source", type=Path, metavar="FILE", help="preview's JSON; else standard input")
     told.add_argument("--failed", type=Path, metavar="FILE", help="instead of a preview, what it failed with")
-    report.add_argument("--post", type=_positive, metavar="N", help="write it to pull request N, over the last one")
+    report.add_argument("--post", type=positive, metavar="N", help="write it to pull request N, over the last one")
     report.add_argument("--cost-before", type=Path, metavar="FILE", help="cost's JSON of the branch it is merged into")
     client = add("client", "write a service's client configuration", _client)
     client.add_argument("service", metavar="SERVICE")
@@ -86,19 +79,11 @@ def parser() -> argparse.ArgumentParser:
     load = bench.add_argument_group("load")
     load.add_argument("--compare", action="store_true", help="beside bare brokers, in plaintext and with TLS")
     topics = bench.add_argument_group("topics: `pulumi up` beside `terraform apply`")
+    topics.add_argument("--topics", type=positive, default=250, metavar="N", help="how many, 250 unless said otherwise")
     topics.add_argument(
-        "--topics", type=_positive, default=250, metavar="N", help="how many, 250 unless said otherwise"
-    )
-    topics.add_argument(
-        "--parallel", type=_positive, nargs="+", default=[16, 64], metavar="N", help="operations at a time, 16 and 64"
+        "--parallel", type=positive, nargs="+", default=[16, 64], metavar="N", help="operations at a time, 16 and 64"
     )
     return top
-
-
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

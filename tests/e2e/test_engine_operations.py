@@ -1,6 +1,7 @@
 """Commands on a stack of files with the real engine: exit codes, drift, events, locks, stops and kills."""
 
 import json
+import re
 import shutil
 import signal
 import socket
@@ -195,6 +196,21 @@ def test_drift_is_not_told_of_a_state_that_a_kill_left_unfinished(stack: FileSta
     stack.release("a")
     code(stack.ops("up"), 0)
     code(stack.ops("drift"), 0)
+
+
+@pytest.mark.parametrize("command", ["drift", "refresh", "destroy"])
+def test_another_cluster_is_refused_on_which_all_would_seem_gone(command: str, stack: FileStack) -> None:
+    stack.want({"a": {"content": "1"}})
+    code(stack.ops("up"), 0)
+    before = stack.state()
+    kubeconfig = Path(stack.environment["KUBECONFIG"])
+    address = re.findall(r"127\.0\.0\.1:\d+", kubeconfig.read_text())[0]
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        elsewhere = f"127.0.0.1:{other.getsockname()[1]}"
+        kubeconfig.write_text(kubeconfig.read_text().replace(address, elsewhere))
+        done = code(stack.ops(command, "--stack", "dev"), 1)
+    assert f"error: the stack's resources are on cluster {address}, not on cluster {elsewhere}" in done.stderr
+    assert stack.state() == before
 
 
 ROUND = 12
