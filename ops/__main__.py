@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 
-
 Run = Callable[[argparse.Namespace], int]
 
 

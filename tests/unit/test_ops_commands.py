@@ -11,6 +11,7 @@ from pulumi.automation.errors import create_command_error
 from config.errors import ConfigError
 from config.target import Target, TargetError
 from lab.errors import Cancelled
+from ops import status
 from ops.__main__ import explain, parser
 from ops.destroy import check_unprotected
 from ops.failure import Failure, UsageFailure
@@ -169,6 +170,15 @@ REMEDY = "wait for its end, or run `pulumi cancel` if there is none"
 def test_a_lock_of_the_backend_is_one_sentence(stderr: str, said: str) -> None:
     error = create_command_error(CommandResult("", stderr, 255))
     assert str(engine_failure(error)).endswith(said)
+
+
+def test_a_gate_on_health_fails_with_what_is_wrong() -> None:
+    healthy = {"stack": "prod", "brokers": [{"id": 0, "zone": "a"}], "under_replicated_partitions": 0}
+    status.check(healthy)
+    with pytest.raises(Failure, match=r"^stack prod isn't healthy: 3 partitions have replicas that aren't in sync; "):
+        status.check({**healthy, "under_replicated_partitions": 3})
+    with pytest.raises(Failure, match=r"^stack prod has no broker; "):
+        status.check({**healthy, "brokers": []})
 
 
 def test_protected_resources_are_named_before_anything_is_destroyed() -> None:
