@@ -9,6 +9,8 @@ from hypothesis import settings
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 
+ALONE = frozenset({"aws", "broker", "engine", "postgres", "registry"})
+"""Marks of tests that start what they need, and need no lab."""
 STOOD_IN = (
     ("image apache/kafka", "the lab's own image of the same version, from Maven and Debian packages"),
     (
@@ -39,29 +41,28 @@ def version(*command: str) -> str:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Report engine, Kubernetes and brokers by what they say of themselves."""
     reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
-    registry = any("registry" in report.keywords for report in reports)
+    seen = {name for report in reports for name in ALONE if name in report.keywords}
     # A folder's name is a keyword of the tests in it, too.
-    lab = any("e2e" in report.keywords and not {"registry", "aws"} & report.keywords.keys() for report in reports)
-    aws = any("aws" in report.keywords for report in reports)
-    if not registry and not lab and not aws:
+    lab = any("e2e" in report.keywords and not ALONE & report.keywords.keys() for report in reports)
+    if not seen and not lab:
         return
     import versions
-
-    terminalreporter.section("what was real")
-    if registry:
-        terminalreporter.write_line(f"real      schema registry: Apicurio {versions.APICURIO}, in memory")
-    if aws:
-        terminalreporter.write_line("stood in  AWS's Pulumi plugin: lab/aws, its properties checked against pulumi_aws")
-        terminalreporter.write_line("stood in  AWS: moto, over HTTP; docs/aws-stand-in.md says what it lacks")
-    if not lab:
-        return
     from toolchain.engine import engine_environment
     from toolchain.programs import program
 
-    environment = engine_environment()
-    pulumi = subprocess.run(["pulumi", "version"], env=environment, capture_output=True, text=True, check=False).stdout
+    terminalreporter.section("what was real")
+    if {"registry", "broker"} & seen:
+        terminalreporter.write_line(f"real      schema registry: Apicurio {versions.APICURIO}")
+    if "aws" in seen:
+        terminalreporter.write_line("stood in  AWS's Pulumi plugin: lab/aws, its properties checked against pulumi_aws")
+        terminalreporter.write_line("stood in  AWS: moto, over HTTP; docs/aws-stand-in.md says what it lacks")
+    if lab or {"aws", "engine"} & seen:
+        environment = engine_environment()
+        asked = subprocess.run(["pulumi", "version"], env=environment, capture_output=True, text=True, check=False)
+        terminalreporter.write_line(f"real      Pulumi engine: {asked.stdout.strip()}")
+    if not lab:
+        return
     for what, which in (
-        ("Pulumi engine", pulumi.strip()),
         ("Kubernetes API, scheduler, kubelets", version(str(program("kube-apiserver")), "--version")),
         ("container runtime", version(str(program("containerd")), "--version")),
         ("Kafka brokers", versions.KAFKA),

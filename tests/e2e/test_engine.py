@@ -18,7 +18,7 @@ from ops.workspace import Workspace
 from tests.e2e.harness import wait_for
 from toolchain.engine import engine_environment
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.engine
 
 ROOT = Path(__file__).parents[2]
 

@@ -17,7 +17,7 @@ from ops.progress import Reporter
 from ops.up import preflight, start, update
 from ops.workspace import Workspace
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.engine
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """

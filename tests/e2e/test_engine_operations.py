@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e.engine_stack import FileStack, name_of
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.engine
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from resources.registry_client import RegistryClient, RegistryError
 from tests.schema_registry import Registry, apicurio_registry
 from toolchain.engine import engine_environment
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.engine
 
 ROOT = Path(__file__).parents[2]
 PASSWORDS = {"admin": "the-administrators-password-0123456789"}
