@@ -21,7 +21,8 @@ STOOD_IN = (
 )
 
 
-@pytest.hookimpl(trylast=True)
+# Before pytest-xdist's own, which reads the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several workers, what needs the lab is one's, from the first moment on; other files are who is free's."""
     for item in items:
