@@ -63,7 +63,7 @@ check: venv-dev ## format, lint, strict types, unit and component tests
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	@$(MAKE) --no-print-directory lint-workflows
-	$(PYTHON) -m pytest -q -n auto --dist loadfile tests/unit tests/components
+	$(PYTHON) -m pytest -q -n auto --dist loadscope tests/unit tests/components
 
 .PHONY: lint-workflows
 lint-workflows: venv-dev ## syntax, expressions and security of .github, offline
@@ -97,7 +97,7 @@ audit-venv:
 test: venv-dev ## every test: unit, components, end to end on the lab
 	@$(PYTHON) -m toolchain ensure pulumi lab tests
 	@# The lab's tests mostly wait; beside them there is time for all others.
-	$(PYTHON) -m pytest -n 2 --dist loadgroup
+	$(PYTHON) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 .PHONY: drill
 drill: venv-dev ## long campaigns: updates, a saga's orchestrator, a lake's worker killed again and again

@@ -5,6 +5,8 @@ import subprocess
 import pytest
 from hypothesis import settings
 
+from tests.scheduling import LAB, LabScheduling, marks
+
 # How long an example takes says nothing on a machine that does other work besides.
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
@@ -21,17 +23,13 @@ STOOD_IN = (
 )
 
 
-# Before pytest-xdist's own, which reads the groups.
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers, what needs the lab is one's, from the first moment on; other files are who is free's."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("lab" if on_the_lab(item) else str(item.path)))
-    items.sort(key=lambda item: not on_the_lab(item))
+    """What needs the lab comes first: beside it there is time for the rest."""
+    items.sort(key=lambda item: not LAB & marks(item.path))
 
 
-def on_the_lab(item: pytest.Item) -> bool:
-    return any(item.get_closest_marker(name) is not None for name in ("e2e", "e2e_lifecycle"))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LabScheduling:
+    return LabScheduling(config, log)
 
 
 def version(*command: str) -> str:
