@@ -72,8 +72,10 @@ def parser() -> argparse.ArgumentParser:
     client = add("client", "write a service's client configuration", _client)
     client.add_argument("service", metavar="SERVICE")
     client.add_argument("--out", required=True, type=Path, metavar="DIR", help="directory to write to")
-    bench = add("bench", "throughput and latency of the running stack, or how fast many topics are made", _bench)
-    bench.add_argument("what", nargs="?", choices=("load", "topics"), default="load", help="load unless said otherwise")
+    bench = add("bench", "throughput and latency of the running stack, or how fast topics or schemas are made", _bench)
+    bench.add_argument(
+        "what", nargs="?", choices=("load", "topics", "subjects"), default="load", help="load unless said otherwise"
+    )
     bench.add_argument("--quick", action="store_true", help="one run of each scenario, a short one if it is load")
     load = bench.add_argument_group("load")
     load.add_argument("--compare", action="store_true", help="beside bare brokers, in plaintext and with TLS")
@@ -82,6 +84,8 @@ def parser() -> argparse.ArgumentParser:
     topics.add_argument(
         "--parallel", type=positive, nargs="+", default=[16, 64], metavar="N", help="operations at a time, 16 and 64"
     )
+    subjects = bench.add_argument_group("subjects: schemas by `pulumi up` beside curl")
+    subjects.add_argument("--subjects", type=positive, default=100, metavar="N", help="how many, 100 unless said")
     return top
 
 
@@ -250,6 +254,8 @@ def _client(options: argparse.Namespace) -> int:
 def _bench(options: argparse.Namespace) -> int:
     if options.what == "topics":
         return _bench_topics(options)
+    if options.what == "subjects":
+        return _bench_subjects(options)
     from ops import bench
     from ops.engine import open_engine
     from ops.outputs import read_outputs
@@ -284,6 +290,22 @@ def _bench_topics(options: argparse.Namespace) -> int:
         _print(document)
     else:
         bench_topics.show(document, _console())
+    return 0
+
+
+def _bench_subjects(options: argparse.Namespace) -> int:
+    from ops import bench_subjects
+    from ops.engine import open_engine
+    from ops.outputs import read_outputs
+    from ops.progress import Reporter
+
+    workspace, runs = _workspace(options), 1 if options.quick else 3
+    outputs = read_outputs(open_engine(workspace))
+    document = bench_subjects.run(workspace, outputs, Reporter(), count=options.subjects, runs=runs)
+    if options.json:
+        _print(document)
+    else:
+        bench_subjects.show(document, _console())
     return 0
 
 

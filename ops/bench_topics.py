@@ -1,11 +1,7 @@
 """``ops bench topics``: many topics by ``pulumi up`` as ``ops up`` runs it, beside ``terraform apply``."""
 
 import json
-import os
-import resource
 import shutil
-import statistics
-import sys
 import tempfile
 import time
 import uuid
@@ -15,9 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
 from confluent_kafka.admin import AdminClient
-from pulumi.automation.errors import CommandError
 from rich.console import Console
 from rich.table import Table
 
@@ -25,15 +19,15 @@ from components.access import PROTOCOL_VERSION, PROVIDER_MECHANISM, REQUEST_TIME
 from config.literals import ScramMechanism
 from manifests import paths
 from ops import terraform
+from ops.bench_runs import Run, comparison, timed, update
 from ops.cpu import sample, split
 from ops.failure import Failure
 from ops.kafka import TIMEOUT, refusals, scram_settings
 from ops.outputs import Outputs
-from ops.progress import Reporter, shown
-from ops.stack import Engine, engine_failure
-from ops.workspace import Workspace, write_private
+from ops.progress import Reporter
+from ops.stack import Engine
+from ops.workspace import write_private
 from toolchain.display import display
-from toolchain.engine import engine_environment
 from toolchain.ensure import Plan as ToolchainPlan
 from toolchain.ensure import ensure
 from toolchain.programs import program
@@ -52,7 +46,6 @@ PREFIX: Final = "bench-topics-"
 SIDES: Final = ("pulumi", "terraform")
 
 _PROGRAM: Final = Path(__file__).parents[1] / "assets" / "bench_topics"
-_STACK: Final = "bench"
 _QUIET_CORES: Final = 0.3
 _QUIET_TIMEOUT: Final = 60.0
 
@@ -65,15 +58,6 @@ class Plan:
     parallel: tuple[int, ...] = (16, 64)
     """Operations at a time, each its own comparison."""
     runs: int = 3
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of one side."""
-
-    seconds: float
-    cpu_seconds: float
-    """Processor time of the tool and all its plugins."""
 
 
 def topics(count: int, replicas: int, marker: str) -> list[dict[str, Any]]:
@@ -120,7 +104,7 @@ def run(engine: Engine, outputs: Outputs, plan: Plan, reporter: Reporter) -> dic
                     try:
                         with _folder(side, access(outputs), wanted) as folder:
                             act = (
-                                _pulumi(folder, parallel, reporter, title)
+                                update(folder, "bench-topics", parallel, reporter, title)
                                 if side == "pulumi"
                                 else _terraform(folder, parallel, reporter, title)
                             )
@@ -135,33 +119,8 @@ def run(engine: Engine, outputs: Outputs, plan: Plan, reporter: Reporter) -> dic
         "partitions": PARTITIONS,
         "replication_factor": replicas,
         "runs": plan.runs,
-        "comparisons": [comparison(parallel, sides) for parallel, sides in seen.items()],
+        "comparisons": [{"parallel": parallel, **comparison(sides)} for parallel, sides in seen.items()],
     }
-
-
-def timed(act: Callable[[], object]) -> Run:
-    """Measure what an action and the processes it starts take."""
-    before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    act()
-    seconds, after = time.monotonic() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return Run(seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-
-
-def comparison(parallel: int, sides: Mapping[str, Sequence[Run]]) -> dict[str, Any]:
-    """Return the medians of both sides and the ratio of their seconds."""
-    result: dict[str, Any] = {"parallel": parallel}
-    for side, runs in sides.items():
-        result[side] = {
-            "seconds": round(statistics.median(one.seconds for one in runs), 1),
-            "seconds_range": [
-                round(min(one.seconds for one in runs), 1),
-                round(max(one.seconds for one in runs), 1),
-            ],
-            "cpu_seconds": round(statistics.median(one.cpu_seconds for one in runs), 1),
-        }
-    medians = [statistics.median(one.seconds for one in sides[side]) for side in SIDES]
-    result["ratio"] = round(medians[0] / medians[1], 2)
-    return result
 
 
 @contextmanager
@@ -173,33 +132,6 @@ def _folder(side: str, secrets: Mapping[str, Any], wanted: Sequence[Mapping[str,
         write_private(folder / "access.json", json.dumps(secrets))
         write_private(folder / "topics.json", json.dumps(wanted))
         yield folder
-
-
-def _pulumi(folder: Path, parallel: int, reporter: Reporter, title: str) -> Callable[[], None]:
-    """Prepare a stack, which takes no part in the time, and return its update."""
-    runtime = {"name": "python", "options": {"toolchain": "pip", "virtualenv": sys.prefix}}
-    (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "bench-topics", "runtime": runtime}))
-    workspace = Workspace(folder, _STACK)
-    own = {name: value for name, value in os.environ.items() if name not in _OF_THE_STACK}
-    workspace.make_passphrase(own)
-    workspace.backend.mkdir(parents=True)
-    # The program is elsewhere, what it takes from the platform's own is here.
-    programs = {**engine_environment(), "PYTHONPATH": str(_PROGRAM.parents[1])}
-    engine = Engine.of(workspace, programs, own)
-    engine.run("stack", "init", _STACK)
-
-    def act() -> None:
-        with shown(reporter, title) as (progress, on_event):
-            try:
-                engine.up(on_event, parallel=parallel)
-            except CommandError as error:
-                raise Failure(progress.failure() or str(engine_failure(error))) from None
-
-    return act
-
-
-_OF_THE_STACK: Final = ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
-"""Variables of the stack that is up; the bench's has its own."""
 
 
 def _terraform(folder: Path, parallel: int, reporter: Reporter, title: str) -> Callable[[], None]:
