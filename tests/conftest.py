@@ -11,7 +11,7 @@ from tests.scheduling import LAB, LabScheduling, marks
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 
-ALONE = frozenset({"aws", "broker", "engine", "postgres", "registry"})
+ALONE = frozenset({"aws", "broker", "engine", "postgres", "programs", "registry"})
 """Marks of tests that start what they need, and need no lab."""
 STOOD_IN = (
     ("image apache/kafka", "the lab's own image of the same version, from Maven and Debian packages"),
@@ -43,7 +43,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     seen = {name for report in reports for name in ALONE if name in report.keywords}
     # A folder's name is a keyword of the tests in it, too.
     lab = any("e2e" in report.keywords and not ALONE & report.keywords.keys() for report in reports)
-    if not seen and not lab:
+    if not seen - {"postgres", "programs"} and not lab:
         return
     import versions
     from toolchain.engine import engine_environment

@@ -16,6 +16,8 @@ from cryptography.x509.oid import NameOID
 
 from resources.key_store import _KeyStoreProvider, key_store, trust_store
 
+pytestmark = pytest.mark.programs
+
 PASSWORD = "a password of a key store"
 
 

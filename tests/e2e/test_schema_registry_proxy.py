@@ -22,6 +22,8 @@ from manifests.schema_registry_proxy import Replica, proxy_config
 from manifests.unsafe import UnsafeManifest
 from tests.schema_registry import HOST, configuration, free_port, nginx
 
+pytestmark = pytest.mark.programs
+
 PASSWORDS = {"admin": "admin's", "auth-service": "auth's", "ai-service": "ai's", "ksqldb": "ksqldb's"}
 USERS = (
     RegistryUser(name="auth-service", subjects=("pyairtable.auth.events-value", "pyairtable.dlq.events-value")),

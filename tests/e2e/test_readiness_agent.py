@@ -13,6 +13,8 @@ import pytest
 from assets.readiness import build
 from lab.images import tools_classpath
 
+pytestmark = pytest.mark.programs
+
 HOST_PROGRAM = "class Host { public static void main(String[] a) throws Exception { System.in.read(); } }"
 
 

@@ -20,6 +20,8 @@ from ops.failure import Failure
 from ops.probe import SIZE, DirectoryStore, S3Store, open_store, probe
 from ops.throwaway_pki import Throwaway
 
+pytestmark = pytest.mark.programs
+
 BUCKET = "backups"
 
 
