@@ -28,6 +28,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not LAB & marks(item.path))
 
 
+class ShowAtOnce:
+    """Shows each failure when it happens: a long run that is broken off shows none at its end."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self.terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.terminal.write_line(f"\n{report.nodeid}, {report.when}:\n{report.longreprtext}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    # Workers have one, too, which nobody sees.
+    if terminal is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(ShowAtOnce(terminal))
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LabScheduling:
     return LabScheduling(config, log)
 
