@@ -116,8 +116,8 @@ def test_rows_arrive_once_and_in_order_whatever_is_killed(
     committed = rows(events.database)
     wait_for("the last rows in Kafka", lambda: len(published(events)) >= len(committed), timeout=180)
     record_property("outbox", f"{len(committed)} rows, {len(service.rolled_back)} rolled back")
-    assert len(committed) > 300
-    assert len(service.rolled_back) > 30
+    assert len(committed) > 100
+    assert len(service.rolled_back) > 10
     log = published(events)
     assert {event: count for (_, event), count in Counter(log).items() if count > 1} == {}, "sent twice"
     assert by_aggregate(log) == by_aggregate(committed), "lost, or out of order"
