@@ -52,6 +52,16 @@ drift: venv ## what exists and isn't as the state says
 schemas: venv ## every schema against its released versions
 	@$(PYTHON) -m contracts check --released
 
+.PHONY: upgrade-check
+upgrade-check: venv ## what stacks of the last release would lose by this checkout, and the changelog doesn't announce
+	@$(PYTHON) -m toolchain ensure pulumi
+	@$(PYTHON) -m upgrades check
+
+.PHONY: release
+release: venv ## record every stack as release VERSION, in releases/; the working tree must be clean
+	@$(PYTHON) -m toolchain ensure pulumi
+	@$(PYTHON) -m upgrades release $(VERSION)
+
 .PHONY: bench
 bench: venv ## throughput and latency of the running stack
 	@$(PYTHON) -m ops bench --stack $(STACK)

@@ -114,21 +114,27 @@ class Engine:
         return result.stdout
 
     def set_random_master_secret(self) -> None:
-        """Generate and encrypt a master secret of 256 bits; it passes through a pipe, never through an argument."""
-        secret = os.urandom(32)
+        """Generate and encrypt a master secret of 256 bits."""
+        self.set_secret(MASTER_SECRET_KEY, os.urandom(32).hex())
+
+    def set_secret(self, key: str, value: str) -> None:
+        """Encrypt a value of the stack's configuration; it passes through a pipe, never through an argument.
+
+        ``key`` is a path as ``pulumi config set --path`` has it. Raises Failure with the engine's words.
+        """
         done = subprocess.run(
             [
-                *(self.command.command, "config", "set", "--secret", MASTER_SECRET_KEY),
+                *(self.command.command, "config", "set", "--secret", key, "--path"),
                 *("--stack", self.workspace.stack, "--non-interactive"),
             ],
-            input=secret.hex(),
+            input=value,
             cwd=self.workspace.root,
             env=engine_process_environment(os.environ, self.settings),
             capture_output=True,
             text=True,
         )
         if done.returncode != 0:
-            raise Failure(f"the engine could not store the master secret: {last_error(done.stderr)}")
+            raise Failure(f"the engine could not store the secret {key}: {last_error(done.stderr)}")
 
     def export_state(self, *, show_secrets: bool = False) -> dict[str, Any]:
         """Return the stack's state as the engine exports it, its secrets encrypted unless they are asked for."""

@@ -1,0 +1,139 @@
+"""A project of its own in which the engine previews a checkout's program: no cluster, no account, nothing is made."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from pulumi.automation.errors import CommandError
+from pulumi.automation.events import EngineEvent
+
+from config.literals import PROJECT
+from ops.event_log import followed
+from ops.failure import Failure
+from ops.progress import EngineProgress
+from ops.stack import PARALLEL, Engine, engine_failure
+from ops.stack_config import MASTER_SECRET_KEY
+from ops.workspace import Workspace, write_private
+from toolchain.aws_plugin import STAND_IN
+from toolchain.engine import engine_environment
+from upgrades.recording import Recorded, resource
+from upgrades.settings import MASTER_SECRET, committed, connector_secrets, digests
+from upgrades.state import export
+
+_NOWHERE: Final = "/nonexistent"
+"""The home of users that have none (Debian policy, 9.2.3): no kubeconfig is there."""
+_SILENCED: Final = ("AWS_", "PULUMI_K8S_", "KUBE")
+"""Variables that would lead a provider to what the user works with."""
+_SUPERSEDED: Final = frozenset({"delete", "delete-replaced", "discard-replaced", "remove-pending-replace"})
+"""Steps whose resource isn't the program's any more."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What the engine would do."""
+
+    steps: Sequence[dict[str, Any]]
+    """As ``pulumi preview --json`` has them."""
+    resources: Sequence[Recorded]
+    """What the program registers."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stack of a checkout, with a state of its own."""
+
+    engine: Engine
+
+    def preview(self, known: Sequence[Recorded] = ()) -> Preview:
+        """Preview the program on a state that has the ``known`` resources; raises Failure in the program's words."""
+        self.engine.import_state(export(known, self.engine.workspace.runtime_keys().salt or ""))
+        progress, outputs, providers = EngineProgress(), {}, {}
+
+        def on_event(event: EngineEvent) -> None:
+            progress.handle(event, 0.0)
+            if event.res_outputs_event and event.res_outputs_event.metadata.new:
+                new, op = event.res_outputs_event.metadata.new, event.res_outputs_event.metadata.op.value
+                if op not in _SUPERSEDED:
+                    outputs[new.urn] = new.outputs or {}
+                    if "::pulumi:providers:" in new.urn and new.urn.rpartition("::")[2].startswith("default"):
+                        # Of default providers the JSON says nothing.
+                        providers[new.urn] = {"urn": new.urn, "custom": True}
+
+        root, stack = self.engine.workspace.root, self.engine.workspace.stack
+        log = root / "events"
+        log.unlink(missing_ok=True)
+        command = [
+            "preview",
+            "--json",
+            "--show-sames",
+            "--stack",
+            stack,
+            "--parallel",
+            str(PARALLEL),
+            "--event-log",
+            str(log),
+        ]
+        with followed(log, on_event):
+            try:
+                # The flag for the events is one of the CLI's hidden ones.
+                settings = {**self.engine.settings, "PULUMI_DEBUG_COMMANDS": "true"}
+                said = self.engine.command.run(command, str(root), settings).stdout
+            except CommandError as error:
+                failure = error
+                said = ""
+        if not said:
+            raise Failure(progress.failure() or str(engine_failure(failure)))
+        steps: list[dict[str, Any]] = json.loads(said)["steps"]
+        new = {step["urn"]: step["newState"] for step in steps if step["op"] not in _SUPERSEDED}
+        found = [resource(state, outputs.get(urn, {})) for urn, state in {**providers, **new}.items()]
+        return Preview(steps, found)
+
+
+@contextmanager
+def staged(checkout: Path, stack: str) -> Iterator[Stage]:
+    """Open a stage for a stack of the checkout; raises Failure when there is no such stack, or no engine."""
+    Workspace(checkout, stack).check_stack()
+    with tempfile.TemporaryDirectory(prefix="kafka-platform-") as folder:
+        root = Path(folder)
+        text = committed((checkout / f"Pulumi.{stack}.yaml").read_text())
+        overlay = digests(stack, text)
+        project = yaml.safe_load((checkout / "Pulumi.yaml").read_text())
+        project["main"] = str(checkout)
+        project["runtime"]["options"]["virtualenv"] = str(checkout / project["runtime"]["options"]["virtualenv"])
+        (root / "Pulumi.yaml").write_text(yaml.safe_dump(project))
+        (root / f"Pulumi.{stack}.yaml").write_text(text)
+        (root / "overlay.yaml").write_text(yaml.safe_dump(overlay))
+        workspace = Workspace(root, stack)
+        write_private(workspace.passphrase_file, "none")
+        workspace.backend.mkdir(parents=True)
+        engine = Engine.of(workspace, _programs(root), _own(("PATH", "PULUMI_HOME")))
+        engine.run("stack", "init", stack)
+        secrets = connector_secrets(stack, text, overlay)
+        engine.set_secret(MASTER_SECRET_KEY, MASTER_SECRET)
+        for name, value in secrets.items():
+            engine.set_secret(f'{PROJECT}:connect_secrets["{name}"]', value)
+        yield Stage(engine)
+
+
+def _programs(root: Path) -> dict[str, str]:
+    """Return the engine's environment: nothing of the user's clusters and accounts, and AWS's plugin stood in for."""
+    found = engine_environment()
+    silenced = {name: "" for name in os.environ if name.startswith(_SILENCED)}
+    return {
+        **silenced,
+        **found,
+        "PATH": os.pathsep.join([str(STAND_IN.parent), found["PATH"]]),
+        "KAFKA_PLATFORM_LAB": _NOWHERE,
+        "KUBECONFIG": f"{_NOWHERE}/kubeconfig",
+        "PLATFORM_OVERLAY": str(root / "overlay.yaml"),
+    }
+
+
+def _own(names: tuple[str, ...]) -> dict[str, str]:
+    return {name: os.environ[name] for name in names if name in os.environ}
