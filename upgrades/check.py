@@ -7,11 +7,13 @@ from typing import Any
 
 from semver import VersionInfo
 
+from ops.engine_text import resource_name
 from ops.failure import Failure
 from upgrades import store
 from upgrades.announcement import Announcement
 from upgrades.changelog import ANNOUNCED, FILE, Changelog, parse
 from upgrades.judgement import Loss, losses
+from upgrades.rehearsal import Rehearsal, rehearse
 from upgrades.stage import staged
 
 
@@ -26,7 +28,7 @@ class Verdict:
     unused: tuple[str, ...] = ()
     """What is announced and doesn't happen, a sentence each."""
     refused: tuple[str, ...] = field(default=())
-    """Stacks that can't be previewed, with the reason, a sentence each."""
+    """Stacks, or resources of them, that can't be judged, with the reason, a sentence each."""
 
     @property
     def good(self) -> bool:
@@ -88,20 +90,33 @@ def check(checkout: Path, stacks: Sequence[str] = (), say: Callable[[str], None]
         raise Failure(f"release {last} has no stack {', '.join(strange)}", f"it has: {', '.join(recorded)}")
     lost: list[Loss] = []
     refused: list[str] = []
+    judged: list[str] = []
     for stack in asked:
         say(f"previewing stack {stack} of release {last}")
         try:
-            lost += stack_losses(checkout, last, stack)
+            rehearsal = upgraded(checkout, last, stack)
         except Failure as error:
             refused.append(f"{stack}: the preview ended: {error}")
-    judged = [stack for stack in asked if not any(text.startswith(f"{stack}:") for text in refused)]
+            continue
+        lost += losses(stack, rehearsal.steps)
+        if rehearsal.unjudged:
+            refused.append(unjudged(stack, rehearsal.unjudged))
+        judged.append(stack)
     return weigh(str(last), asked, judged, lost, changelog.since(last), refused)
 
 
-def stack_losses(checkout: Path, version: VersionInfo, stack: str) -> list[Loss]:
-    """Return what the program would take away from a stack of a release; raises Failure when it refuses."""
+def upgraded(checkout: Path, version: VersionInfo, stack: str) -> Rehearsal:
+    """Rehearse the update of a stack of a release; raises Failure in the program's words when it refuses."""
     with staged(checkout, stack) as stage:
-        return losses(stack, stage.preview(store.read(checkout, version, stack)).steps)
+        return rehearse(stage, store.read(checkout, version, stack))
+
+
+def unjudged(stack: str, urns: Sequence[str]) -> str:
+    """Return the sentence about resources that the engine couldn't compare."""
+    return (
+        f"{stack}: {len(urns)} resources can't be judged, because the settings of their provider follow from something "
+        f"new: {', '.join(sorted(map(resource_name, urns)))}; make what the provider needs in a release before"
+    )
 
 
 def weigh(

@@ -32,6 +32,8 @@ _SILENCED: Final = ("AWS_", "PULUMI_K8S_", "KUBE")
 """Variables that would lead a provider to what the user works with."""
 _SUPERSEDED: Final = frozenset({"delete", "delete-replaced", "discard-replaced", "remove-pending-replace"})
 """Steps whose resource isn't the program's any more."""
+_UNJUDGED: Final = "has inputs that are not known during preview"
+"""The engine's warning of a resource that it doesn't ask the provider about (plugin.DiffUnavailable of its SDK)."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Preview:
     """As ``pulumi preview --json`` has them."""
     resources: Sequence[Recorded]
     """What the program registers."""
+    unjudged: Sequence[str]
+    """URNs of resources that the engine couldn't compare, as the settings of their provider aren't known yet."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +57,12 @@ class Stage:
     def preview(self, known: Sequence[Recorded] = ()) -> Preview:
         """Preview the program on a state that has the ``known`` resources; raises Failure in the program's words."""
         self.engine.import_state(export(known, self.engine.workspace.runtime_keys().salt or ""))
-        progress, outputs, providers = EngineProgress(), {}, {}
+        progress, outputs, providers, unjudged = EngineProgress(), {}, {}, set()
 
         def on_event(event: EngineEvent) -> None:
             progress.handle(event, 0.0)
+            if event.diagnostic_event and _UNJUDGED in event.diagnostic_event.message:
+                unjudged.add(event.diagnostic_event.urn or "")
             if event.res_outputs_event and event.res_outputs_event.metadata.new:
                 new, op = event.res_outputs_event.metadata.new, event.res_outputs_event.metadata.op.value
                 if op not in _SUPERSEDED:
@@ -92,7 +98,7 @@ class Stage:
         steps: list[dict[str, Any]] = json.loads(said)["steps"]
         new = {step["urn"]: step["newState"] for step in steps if step["op"] not in _SUPERSEDED}
         found = [resource(state, outputs.get(urn, {})) for urn, state in {**providers, **new}.items()]
-        return Preview(steps, found)
+        return Preview(steps, found, sorted(unjudged))
 
 
 @contextmanager
