@@ -85,6 +85,7 @@ class _Reader:
         self._releases: list[Release] = []
         self._open: tuple[int, VersionInfo | None] | None = None
         self._kinds: list[str] = []
+        self._kind_at = 0
         self._entries = 0
         self._block: list[str] | None = None
         self._block_at = 0
@@ -94,7 +95,7 @@ class _Reader:
     def read(self, number: int, line: str) -> None:
         """Take one line."""
         if self._block is not None:
-            self._in_block(number, line)
+            self._in_block(self._block, line)
         elif number == 1:
             if line != _TITLE:
                 self._note(number, line, f"the file begins with {_TITLE!r}", "write that")
@@ -135,7 +136,7 @@ class _Reader:
         if self._open is None:
             return
         number, version = self._open
-        self._close_kind(number)
+        self._close_kind()
         empty = not self._kinds
         if empty and version is not None:
             self._note(number, str(version), "a release says what it changed", "add a section with an entry")
@@ -143,21 +144,23 @@ class _Reader:
         self._open, self._kinds, self._announcements = None, [], ()
 
     def _kind(self, number: int, kind: str) -> None:
-        self._close_kind(number)
+        self._close_kind()
         if self._open is None:
             self._note(number, kind, "it belongs to a release", f"put it below {_UNRELEASED!r}")
-        elif kind not in _KINDS:
+            return
+        if kind not in _KINDS:
             self._note(number, kind, f"allowed are {', '.join(_KINDS)}", "choose one of them")
         elif kind in self._kinds:
             self._note(number, kind, "the release has it already", "put the entries together")
         self._kinds.append(kind)
+        self._kind_at = number
 
-    def _close_kind(self, number: int) -> None:
+    def _close_kind(self) -> None:
         kind = self._kinds[-1] if self._kinds else None
         if kind == ANNOUNCED and self._blocks != 1:
-            self._note(number, "", f"{ANNOUNCED!r} above has one block of YAML", "add it, or put the blocks together")
+            self._note(self._kind_at, kind, "it has one block of YAML", "add it, or put the blocks together")
         elif kind is not None and kind != ANNOUNCED and self._entries == 0:
-            self._note(number, kind, "the section above has no entry", "add one, or remove the section")
+            self._note(self._kind_at, kind, "it has no entry", "add one, or remove the section")
         self._entries = self._blocks = 0
 
     def _entry(self, number: int, line: str) -> None:
@@ -173,15 +176,13 @@ class _Reader:
         else:
             self._note(number, line, "an entry begins with '- ', and goes on behind two blanks", "write it so")
 
-    def _in_block(self, number: int, line: str) -> None:
-        block = self._block or []
+    def _in_block(self, block: list[str], line: str) -> None:
         if line != "```":
             block.append(line)
             return
         self._block = None
         self._blocks += 1
         self._announcements += tuple(self._read_block(block))
-        del number
 
     def _read_block(self, block: Sequence[str]) -> list[Announcement]:
         at = self._block_at

@@ -16,7 +16,7 @@ FOLDER: Final = "releases"
 def versions(checkout: Path) -> list[VersionInfo]:
     """Return all recorded releases, the oldest first; raises Failure for a folder that is none."""
     found: list[VersionInfo] = []
-    for folder in sorted((checkout / FOLDER).glob("*/")):
+    for folder in sorted((checkout / FOLDER).glob("[!.]*/")):
         try:
             found.append(VersionInfo.parse(folder.name))
         except ValueError:
@@ -43,12 +43,13 @@ def read(checkout: Path, version: VersionInfo, stack: str) -> list[Recorded]:
 def write(checkout: Path, version: VersionInfo, texts: Mapping[str, str]) -> Sequence[Path]:
     """Write a release's recordings, by stack, all of them or none; raises FileExistsError when it has some."""
     folder = checkout / FOLDER / str(version)
+    if folder.exists():
+        raise FileExistsError(folder)
     draft = folder.with_name(f".{version}")
+    # Of a run that was killed.
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     for stack, text in texts.items():
         (draft / f"{stack}.json").write_text(text, encoding="utf-8")
-    if folder.exists():
-        raise FileExistsError(folder)
     draft.rename(folder)
     return sorted(folder.iterdir())

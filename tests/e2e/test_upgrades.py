@@ -91,6 +91,15 @@ def lost(found: Mapping[str, Any], kind: str) -> dict[str, tuple[str, Sequence[s
     return {row["urn"].rpartition("::")[2]: (row["operation"], row["because"]) for row in rows}
 
 
+def test_the_present_program_can_update_every_stack_of_the_last_release() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "upgrades", "check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    stacks = ", ".join(store.stacks(ROOT, LAST))
+    assert done.stdout.startswith(f"release {LAST} can be updated on {stacks}: nothing is lost")
+
+
 def test_a_renamed_component_takes_along_what_is_named_after_it(checkout: Checkout) -> None:
     checkout.edit("__main__.py", ('f"{platform.kafka.name}-access"', 'f"{platform.kafka.name}-clients"'))
     code, found = checkout.check()
