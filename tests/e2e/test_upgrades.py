@@ -109,6 +109,19 @@ def test_a_renamed_component_takes_along_what_is_named_after_it(checkout: Checko
     assert lost(found, TOPIC) == {}
 
 
+def test_an_alias_keeps_what_is_renamed(checkout: Checkout) -> None:
+    renamed = ('f"{name}-namespace",', 'f"{name}-home",')
+    checkout.edit("components/kafka_cluster.py", renamed)
+    code, found = checkout.check()
+    assert code == 1
+    assert lost(found, "kubernetes:core/v1:Namespace") == {"kafka-namespace": ("delete", [])}
+    options = "                protect=args.protect,\n                # Deleting a namespace"
+    alias = '                aliases=[pulumi.Alias(name=f"{name}-namespace")],\n'
+    checkout.edit("components/kafka_cluster.py", (options, f"{alias}{options}"))
+    code, found = checkout.check()
+    assert (code, found["unannounced"], found["refused"]) == (0, [], [])
+
+
 def test_another_selector_replaces_every_set_and_topics_are_judged_behind_it(checkout: Checkout) -> None:
     """The engine compares no topic while it doesn't know the brokers: that they are renamed as well is seen anyway."""
     checkout.edit("manifests/labels.py", ("POOL_LABEL: node.pool.name,", 'POOL_LABEL: node.pool.name, "tier": "data",'))
