@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from config.errors import ConfigError
+from ops.command import Interrupted
 from ops.exit_code import ExitCode
 from ops.failure import Failure, UsageFailure
 from ops.grammar import Grammar
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     except (Failure, ChangelogError, ConfigError, Missing) as error:
         _note(f"error: {error}")
         return ExitCode.FAILED
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Interrupted):
         _note("interrupted; nothing was changed")
         return ExitCode.INTERRUPTED
     return code

@@ -32,10 +32,10 @@ _SERVICE: Final = "kubernetes:core/v1:Service"
 
 def completed(each: Recorded) -> Recorded:
     """Return a resource as if it had been made: what it was asked for is there, and what its provider adds."""
+    echoed = {key: value for key, value in each.inputs.items() if not key.startswith("__")}
     if not each.fields.get("custom") or each.type.startswith("pulumi:providers:"):
         # A component's outputs are the program's own, and a provider's are its settings.
-        return with_outputs(each, each.inputs)
-    echoed = {key: value for key, value in each.inputs.items() if not key.startswith("__")}
+        return with_outputs(each, echoed)
     known = {key: value for key, value in _READ.get(each.type, {}).items() if each.outputs.get(key) in (None, UNKNOWN)}
     if each.type == _SERVICE and each.inputs.get("spec", {}).get("type") == "LoadBalancer":
         known["status"] = {"loadBalancer": {"ingress": [{"hostname": f"{each.name}.balancer.example.org"}]}}

@@ -3,9 +3,9 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from pulumi.automation.errors import CommandError
 from pulumi.automation.events import EngineEvent
 
 from config.literals import PROJECT
+from ops.engine_text import resource_name
 from ops.event_log import followed
 from ops.failure import Failure
 from ops.progress import EngineProgress
@@ -48,6 +49,30 @@ class Preview:
     """URNs of resources that the engine couldn't compare, as the settings of their provider aren't known yet."""
 
 
+@dataclass
+class _Seen:
+    """What a preview's events have, and its JSON lacks."""
+
+    progress: EngineProgress = field(default_factory=EngineProgress)
+    outputs: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """URN to what a provider would say of the resource."""
+    defaults: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """URN to default providers, which no program registers."""
+    unjudged: set[str] = field(default_factory=set)
+
+    def handle(self, event: EngineEvent) -> None:
+        """Take one event."""
+        self.progress.handle(event, 0.0)
+        if event.diagnostic_event and _UNJUDGED in event.diagnostic_event.message:
+            self.unjudged.add(event.diagnostic_event.urn or "")
+        if event.res_outputs_event is None or event.res_outputs_event.metadata.op.value in _SUPERSEDED:
+            return
+        if new := event.res_outputs_event.metadata.new:
+            self.outputs[new.urn] = new.outputs or {}
+            if new.type.startswith("pulumi:providers:") and resource_name(new.urn).startswith("default"):
+                self.defaults[new.urn] = {"urn": new.urn, "custom": True}
+
+
 @dataclass(frozen=True)
 class Stage:
     """One stack of a checkout, with a state of its own."""
@@ -56,49 +81,23 @@ class Stage:
 
     def preview(self, known: Sequence[Recorded] = ()) -> Preview:
         """Preview the program on a state that has the ``known`` resources; raises Failure in the program's words."""
-        self.engine.import_state(export(known, self.engine.workspace.runtime_keys().salt or ""))
-        progress, outputs, providers, unjudged = EngineProgress(), {}, {}, set()
-
-        def on_event(event: EngineEvent) -> None:
-            progress.handle(event, 0.0)
-            if event.diagnostic_event and _UNJUDGED in event.diagnostic_event.message:
-                unjudged.add(event.diagnostic_event.urn or "")
-            if event.res_outputs_event and event.res_outputs_event.metadata.new:
-                new, op = event.res_outputs_event.metadata.new, event.res_outputs_event.metadata.op.value
-                if op not in _SUPERSEDED:
-                    outputs[new.urn] = new.outputs or {}
-                    if "::pulumi:providers:" in new.urn and new.urn.rpartition("::")[2].startswith("default"):
-                        # Of default providers the JSON says nothing.
-                        providers[new.urn] = {"urn": new.urn, "custom": True}
-
-        root, stack = self.engine.workspace.root, self.engine.workspace.stack
-        log = root / "events"
+        workspace, seen = self.engine.workspace, _Seen()
+        self.engine.import_state(export(known, workspace.runtime_keys().salt or ""))
+        log = workspace.root / "events"
         log.unlink(missing_ok=True)
-        command = [
-            "preview",
-            "--json",
-            "--show-sames",
-            "--stack",
-            stack,
-            "--parallel",
-            str(PARALLEL),
-            "--event-log",
-            str(log),
-        ]
-        with followed(log, on_event):
-            try:
-                # The flag for the events is one of the CLI's hidden ones.
-                settings = {**self.engine.settings, "PULUMI_DEBUG_COMMANDS": "true"}
-                said = self.engine.command.run(command, str(root), settings).stdout
-            except CommandError as error:
-                failure = error
-                said = ""
-        if not said:
-            raise Failure(progress.failure() or str(engine_failure(failure)))
-        steps: list[dict[str, Any]] = json.loads(said)["steps"]
-        new = {step["urn"]: step["newState"] for step in steps if step["op"] not in _SUPERSEDED}
-        found = [resource(state, outputs.get(urn, {})) for urn, state in {**providers, **new}.items()]
-        return Preview(steps, found, sorted(unjudged))
+        command = ["preview", "--json", "--show-sames", "--stack", workspace.stack, "--parallel", str(PARALLEL)]
+        # The flag for the events is one of the CLI's hidden ones.
+        settings = {**self.engine.settings, "PULUMI_DEBUG_COMMANDS": "true"}
+        try:
+            with followed(log, seen.handle):
+                said = self.engine.command.run([*command, "--event-log", str(log)], str(workspace.root), settings)
+        except CommandError as error:
+            raise Failure(seen.progress.failure() or str(engine_failure(error))) from None
+        steps: list[dict[str, Any]] = json.loads(said.stdout)["steps"]
+        registered = {step["urn"]: step["newState"] for step in steps if step["op"] not in _SUPERSEDED}
+        states = {**seen.defaults, **registered}
+        found = [resource(state, seen.outputs.get(urn, {})) for urn, state in states.items()]
+        return Preview(steps, found, sorted(seen.unjudged))
 
 
 @contextmanager

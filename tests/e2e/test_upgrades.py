@@ -21,7 +21,7 @@ from upgrades.rehearsal import rehearse
 from upgrades.settings import MASTER_SECRET
 from upgrades.stage import staged
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.upgrade]
 
 ROOT = Path(__file__).parents[2]
 LAST = store.versions(ROOT)[-1]
@@ -175,7 +175,8 @@ def test_what_changes_in_place_is_no_loss(checkout: Checkout) -> None:
     checkout.edit(
         "manifests/labels.py", ("BROKER_LABEL: str(node.is_broker)", '"tier": "x", BROKER_LABEL: str(node.is_broker)')
     )
-    topic = "  pyairtable.audit.events: {partitions: 3, retention: 7d, bytes_per_second: 1000, purpose: Audit}\n"
+    fields = "partitions: 3, retention: 7d, compression: lz4, bytes_per_second: 1000, purpose: Audit"
+    topic = f"  pyairtable.audit.events: {{{fields}}}\n"
     checkout.edit(
         "config/catalogue.yaml",
         ("topics:\n", f"topics:\n{topic}"),
