@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from manifests.credential import derive_password
+from ops.failure import Failure
 from ops.markdown import SECRET
 from upgrades import store
 from upgrades.record import record
 from upgrades.recording import parse
 from upgrades.rehearsal import rehearse
+from upgrades.release import refuse_changes
 from upgrades.settings import MASTER_SECRET
 from upgrades.stage import staged
 
@@ -227,3 +229,13 @@ def test_a_recording_holds_no_secret_and_its_own_program_changes_nothing_else() 
 
 def _users() -> list[str]:
     return ["admin", "ai-service", "airtable-gateway", "analytics-service", "auth-service", "workflow-engine"]
+
+
+def test_a_working_tree_with_changes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match=r"is no checkout of git"):
+        refuse_changes(tmp_path)
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    refuse_changes(tmp_path)
+    (tmp_path / "new.py").touch()
+    with pytest.raises(Failure, match=r"^the working tree has changes: new\.py; commit or stash them$"):
+        refuse_changes(tmp_path)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from upgrades.judgement import Loss, Operation, losses
 from upgrades.record import named
 from upgrades.recording import UNKNOWN, Recorded, RecordingError, render, resource
 from upgrades.recording import parse as read
-from upgrades.release import refuse, refuse_changes, release
+from upgrades.release import refuse, release
 from upgrades.settings import MASTER_SECRET, committed, connector_secrets, digests
 from upgrades.state import export
 
@@ -281,16 +280,6 @@ def test_the_next_version_is_not_refused() -> None:
 def test_what_is_no_version_is_refused(text: str) -> None:
     with pytest.raises(UsageFailure, match=r" is no version; a release has three numbers: 1\.2\.3$"):
         release(ROOT, text)
-
-
-def test_a_working_tree_with_changes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Failure, match=r"is no checkout of git"):
-        refuse_changes(tmp_path)
-    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
-    refuse_changes(tmp_path)
-    (tmp_path / "new.py").touch()
-    with pytest.raises(Failure, match=r"^the working tree has changes: new\.py; commit or stash them$"):
-        refuse_changes(tmp_path)
 
 
 def test_recordings_are_written_all_or_none(tmp_path: Path) -> None:
