@@ -2,21 +2,18 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from config.build import build_platform, merge
 from config.errors import ConfigError
 from config.platform import PlatformSpec
 from cost.estimate import Assumptions, Estimate, estimate
 from cost.position import Group
 from cost.prices import load_prices
+from ops.placeholders import completed
 from ops.spec import values_of
 from ops.workspace import Workspace
-
-_NO_DIGEST = f"sha256:{'0' * 64}"
 
 
 def priced_platform(workspace: Workspace, environment: Mapping[str, str] = os.environ) -> PlatformSpec:
@@ -27,19 +24,7 @@ def priced_platform(workspace: Workspace, environment: Mapping[str, str] = os.en
     values, problems = values_of(workspace, environment)
     if problems:
         raise ConfigError(problems)
-    try:
-        return build_platform(workspace.stack, values)
-    except ConfigError as error:
-        missing = [problem.path for problem in error.problems if problem.path.rsplit(".")[-1].endswith("digest")]
-        if len(missing) < len(error.problems):
-            raise
-    for path in missing:
-        values = merge(values, _nested(path.split("."), _NO_DIGEST))
-    return build_platform(workspace.stack, values)
-
-
-def _nested(keys: list[str], value: str) -> Any:
-    return {keys[0]: _nested(keys[1:], value)} if keys else value
+    return completed(workspace.stack, values)[0]
 
 
 def cost(workspace: Workspace, assumptions: Assumptions, environment: Mapping[str, str] = os.environ) -> Estimate:

@@ -15,6 +15,7 @@ from ops.operation import observed
 from ops.progress import EngineProgress, Reporter
 from ops.spec import platform_of
 from ops.stack import Engine
+from ops.throwaway_stack import is_unset, placeholders_of, throwaway
 from ops.workspace import Workspace
 from toolchain.engine import engine_environment
 from toolchain.ensure import ensure
@@ -36,6 +37,8 @@ def preview(workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
     """Run the engine's preview; raises Failure with the program's own words when it refuses."""
     workspace.check_stack()
     workspace.check_passphrase(os.environ)
+    if is_unset(workspace, os.environ):
+        return _preview_unset(workspace, reporter)
     platform_of(workspace)
     with workspace.locked("preview"):
         ensure(["pulumi"])
@@ -46,6 +49,19 @@ def preview(workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
         with observed(engine, reporter, "pulumi preview", _stopped) as (progress, on_event):
             engine.preview(on_event)
     return document(workspace.stack, progress, progress.steps)
+
+
+def _preview_unset(workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
+    """Preview a stack as one that is made from nothing; what is assumed for it comes first among the warnings."""
+    assumed = placeholders_of(workspace, os.environ)
+    ensure(["pulumi"])
+    with (
+        throwaway(workspace, assumed, os.environ) as engine,
+        observed(engine, reporter, "pulumi preview", _stopped) as (progress, on_event),
+    ):
+        engine.preview(on_event)
+    found = document(workspace.stack, progress, progress.steps)
+    return {**found, "warnings": [*assumed.told(), *found["warnings"]]}
 
 
 def _stopped(_progress: EngineProgress) -> InterruptedFailure:

@@ -41,6 +41,8 @@ class Engine:
     command: InterruptibleCommand
     settings: Mapping[str, str]
     """Environment of the engine on top of the process's own."""
+    config_file: Path | None = None
+    """The stack's configuration, where it isn't the checkout's own."""
 
     @classmethod
     def of(
@@ -115,7 +117,11 @@ class Engine:
 
     def set_random_master_secret(self) -> None:
         """Generate and encrypt a master secret of 256 bits."""
-        self.set_secret(MASTER_SECRET_KEY, os.urandom(32).hex())
+        self.set_random_secret(MASTER_SECRET_KEY)
+
+    def set_random_secret(self, key: str) -> None:
+        """Generate and encrypt a secret of 256 bits."""
+        self.set_secret(key, os.urandom(32).hex())
 
     def set_secret(self, key: str, value: str) -> None:
         """Encrypt a value of the stack's configuration; it passes through a pipe, never through an argument.
@@ -222,13 +228,14 @@ class Engine:
         The Automation API's own operations ask for outputs and history after each: two more runs of the CLI, which
         take a second and whose answers nobody needs.
         """
+        of = ("--config-file", str(self.config_file)) if self.config_file else ()
         with tempfile.TemporaryDirectory(prefix="kafka-platform-") as folder:
             log = Path(folder) / "events"
             with followed(log, on_event):
                 self.command.run(
                     [
                         *(operation, "--stack", self.workspace.stack, "--parallel", str(parallel), "--color", "never"),
-                        *("--event-log", str(log), "--exec-kind", "auto.local", *options),
+                        *("--event-log", str(log), "--exec-kind", "auto.local", *of, *options),
                     ],
                     str(self.workspace.root),
                     # The flag for the events is one of the CLI's hidden ones.
