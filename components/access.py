@@ -16,6 +16,7 @@ from config.service import ServiceSpec
 from config.topic import TopicSpec
 from manifests.acl import KafkaUser, service_user
 from manifests.credential import derive_password
+from resources.milestone import Milestone
 from resources.readiness_gate import ReadinessGate
 
 PROTOCOL_VERSION: Final = "3.9.0"
@@ -99,7 +100,7 @@ class KafkaAccess(pulumi.ComponentResource):
         )
         deleted_with = args.cluster if goes_with_volumes(args.defaults, protect=args.protect) else None
         provider = self._kafka(name, args, admin_password)
-        Topics(
+        topics = Topics(
             f"{name}-topics",
             TopicsArgs(
                 topics=args.topics,
@@ -125,7 +126,15 @@ class KafkaAccess(pulumi.ComponentResource):
         everyone: dict[str, Any] = {ADMIN_USER: admin}
         everyone.update({user: account.credentials for user, account in accounts.items()})
         self.clients = pulumi.Output.secret(pulumi.Output.all(**everyone).apply(dict))
+        self._settled = Milestone(
+            f"{name}-settled", after=[topics, *accounts.values()], opts=pulumi.ResourceOptions(parent=self)
+        )
         self.register_outputs({"clients": self.clients})
+
+    @property
+    def settled(self) -> pulumi.Resource:
+        """What to depend on for all topics and accounts: one edge, where the component would be one to each of them."""
+        return self._settled
 
     def _kafka(self, name: str, args: KafkaAccessArgs, admin_password: pulumi.Output[str]) -> kafka.Provider:
         gate = ReadinessGate(

@@ -44,7 +44,7 @@ def create_companions(
     opts = pulumi.ResourceOptions(providers=foundation.providers)
     deleted_with = cluster if goes_with_volumes(platform.kafka, protect=platform.protect) else None
     # What reads or writes records with schemas comes after them.
-    after: list[pulumi.Resource] = [cluster, access, *foundation.companion_machines]
+    after: list[pulumi.Resource] = [cluster, access.settled, *foundation.companion_machines]
     namespace = platform.kubernetes.namespace
     registry_url = None if platform.schema_registry is None else internal_url(namespace)
     registry_passwords: pulumi.Output[dict[str, str]] | None = None

@@ -1,15 +1,23 @@
 """What the Python SDK does beside the program's own work, and the program can do without."""
 
+import asyncio
 import gc
+import inspect
 import os
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final
 
 import pulumi
 from pulumi.runtime import resource as runtime
+from pulumi.runtime import resource_cycle_breaker as breaker
+from pulumi.runtime import rpc, stack
+from pulumi.runtime.proto import source_pb2
 
 _WHOLE: Final = "_get_stack_trace"
 _DEBUG: Final = "PLATFORM_DEBUG"
+_CONSTRUCTORS: Final = 3
 _ALLOCATIONS: Final = 200_000
 """New objects between two looks for garbage. A program run makes a million and drops few, and Python's own 700 make
 it look thousands of times: a tenth of an update that changes nothing."""
@@ -19,6 +27,8 @@ def trim_sdk(environment: Mapping[str, str] = os.environ) -> None:
     """Leave out what costs time or space and that nobody reads."""
     gc.set_threshold(_ALLOCATIONS)
     keep_innermost_frame()
+    await_outputs_together()
+    search_for_possible_cycles()
     if environment.get(_DEBUG) != "1":
         drop_debug_messages()
 
@@ -35,20 +45,69 @@ def _drop(*_message: object, **_options: object) -> None:
     pass
 
 
+def await_outputs_together() -> None:
+    """Wait for all outputs that are outstanding at once, and for the first failure among them.
+
+    The SDK waits for the first to be done, takes stock of the others, and waits again: as many looks at as many tasks
+    as there are resources. An SDK that waits in another way is left as it is.
+    """
+    if vars(stack).get("asyncio") is asyncio:
+        vars(stack)["asyncio"] = SimpleNamespace(**{**vars(asyncio), "wait": _wait_for_all})
+
+
+def search_for_possible_cycles() -> None:
+    """Look for a cycle only where there can be one: what nothing depends on closes none.
+
+    For each edge, the SDK searches all that is below its end, which for what comes last is nearly everything. An SDK
+    that has no such search is left as it is.
+    """
+    search = vars(rpc).get("declare_dependency")
+    if search is not breaker.declare_dependency:
+        return
+    needed: set[pulumi.Resource] = set()
+
+    def declare(from_resource: pulumi.Resource, to_resource: pulumi.Resource) -> bool:
+        needed.add(to_resource)
+        if from_resource in needed:
+            return search(from_resource, to_resource)
+        if known := breaker._deps(from_resource):
+            # The SDK copies them for each further one.
+            known.add(to_resource)
+        else:
+            breaker._add_dep(from_resource, to_resource)
+        return True
+
+    vars(rpc)["declare_dependency"] = declare
+
+
+async def _wait_for_all(
+    tasks: Iterable[asyncio.Task[Any]], *, return_when: str = asyncio.ALL_COMPLETED
+) -> tuple[set[asyncio.Task[Any]], set[asyncio.Task[Any]]]:
+    first = return_when == asyncio.FIRST_COMPLETED
+    return await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION if first else return_when)
+
+
 def keep_innermost_frame() -> None:
     """Send the engine the line that makes a resource, not the whole Python stack below it.
 
     The engine keeps the stack with each resource: half of a topic's part of the state, which the file backend writes
     twice for every topic, and paths of this machine. An SDK that has no such stack is left as it is.
     """
-    whole = getattr(runtime, _WHOLE, None)
-    if whole is None or getattr(whole, "innermost", False):
-        return
+    if hasattr(runtime, _WHOLE):
+        setattr(runtime, _WHOLE, _innermost_frame)
 
-    def innermost() -> object:
-        trace = whole()
-        del trace.frames[1:]
-        return trace
 
-    innermost.innermost = True  # type: ignore[attr-defined]
-    setattr(runtime, _WHOLE, innermost)
+def _innermost_frame() -> source_pb2.StackTrace:
+    """Return the caller of the third constructor: those within are CustomResource's, or a component's, and Resource's.
+
+    Python's own extraction of the stack looks at each frame of it.
+    """
+    frame, constructors = inspect.currentframe(), 0
+    while frame is not None and constructors < _CONSTRUCTORS:
+        constructors += frame.f_code.co_name == "__init__"
+        frame = frame.f_back
+    if frame is None:
+        return source_pb2.StackTrace()
+    uri = Path(frame.f_code.co_filename).as_uri()
+    position = source_pb2.SourcePosition(uri=uri, line=frame.f_lineno)
+    return source_pb2.StackTrace(frames=[source_pb2.StackFrame(pc=position)])
