@@ -4,12 +4,14 @@ import asyncio
 import gc
 import inspect
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
 import pulumi
+from pulumi import output
 from pulumi.runtime import resource as runtime
 from pulumi.runtime import resource_cycle_breaker as breaker
 from pulumi.runtime import rpc, stack
@@ -29,6 +31,7 @@ def trim_sdk(environment: Mapping[str, str] = os.environ) -> None:
     keep_innermost_frame()
     await_outputs_together()
     search_for_possible_cycles()
+    hold_outputs_by_one_future()
     if environment.get(_DEBUG) != "1":
         drop_debug_messages()
 
@@ -80,6 +83,63 @@ def search_for_possible_cycles() -> None:
     vars(rpc)["declare_dependency"] = declare
 
 
+def hold_outputs_by_one_future() -> None:
+    """Let one future stand for each property of a resource until the engine has answered.
+
+    The SDK makes four, a task that awaits them in turn, and a function that takes the task off a list when it is done:
+    most of what a resource takes of memory. Nobody needs the list: the registration, which is waited for, ends by
+    resolving them. An SDK that keeps an output's parts in another way is left as it is.
+    """
+    if hasattr(pulumi.Output, "_from_data") and hasattr(output, "_OutputData"):
+        vars(rpc)["transfer_properties"] = _transfer_properties
+        vars(runtime)["resource_output"] = _resource_output
+
+
+def _resource_output(resource: pulumi.Resource) -> tuple[Callable[..., None], pulumi.Output[Any]]:
+    """Return an output of a resource's, its URN or id, after the function that resolves it."""
+    made = _unresolved()
+
+    def resolve(value: object, known: bool, secret: bool, failed: Exception | None) -> None:
+        _resolve(resource, made._data, value, known, secret, None, failed)
+
+    return resolve, made
+
+
+def _unresolved() -> pulumi.Output[Any]:
+    made: pulumi.Output[Any] = object.__new__(pulumi.Output)
+    made._data = asyncio.Future()
+    return made
+
+
+def _transfer_properties(resource: pulumi.Resource, properties: Iterable[str], custom: bool) -> dict[str, Any]:
+    """Give a resource an output for each property; return the functions that resolve them, by property."""
+    resolvers: dict[str, Any] = {}
+    for name in properties:
+        if name == "urn" or (name == "id" and custom):
+            continue
+        vars(resource)[name] = made = _unresolved()
+        resolvers[name] = partial(_resolve, resource, made._data)
+    return resolvers
+
+
+def _resolve(
+    resource: pulumi.Resource,
+    data: asyncio.Future[Any],
+    value: object,
+    known: bool,
+    secret: bool,
+    dependencies: Collection[pulumi.Resource] | None,
+    failed: Exception | None,
+) -> None:
+    if failed is not None:
+        data.set_exception(failed)
+        # It is told by the registration; asked for here, so that it isn't told again as one that nobody asked for.
+        data.exception()
+        return
+    found = {resource, *(dependencies or ())}
+    data.set_result(output._OutputData(resources=found, value=value, is_known=known, is_secret=secret))
+
+
 async def _wait_for_all(
     tasks: Iterable[asyncio.Task[Any]], *, return_when: str = asyncio.ALL_COMPLETED
 ) -> tuple[set[asyncio.Task[Any]], set[asyncio.Task[Any]]]:
@@ -94,10 +154,10 @@ def keep_innermost_frame() -> None:
     twice for every topic, and paths of this machine. An SDK that has no such stack is left as it is.
     """
     if hasattr(runtime, _WHOLE):
-        setattr(runtime, _WHOLE, _innermost_frame)
+        setattr(runtime, _WHOLE, innermost_frame)
 
 
-def _innermost_frame() -> source_pb2.StackTrace:
+def innermost_frame() -> source_pb2.StackTrace:
     """Return the caller of the third constructor: those within are CustomResource's, or a component's, and Resource's.
 
     Python's own extraction of the stack looks at each frame of it.

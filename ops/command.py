@@ -61,8 +61,13 @@ class InterruptibleCommand(PulumiCommand):
         additional_env: Mapping[str, str],
         on_output: Callable[[str], object] | None = None,
         on_error: Callable[[str], object] | None = None,
+        *,
+        keep_output: bool = True,
     ) -> CommandResult:
-        """Run one command; raises CommandError when it fails, Interrupted when the user stopped it."""
+        """Run one command; raises CommandError when it fails, Interrupted when the user stopped it.
+
+        Without ``keep_output``, what it prints on standard output is neither kept nor handed on.
+        """
         if "--non-interactive" not in args:
             args = ["--non-interactive", *args]
         with (
@@ -73,7 +78,7 @@ class InterruptibleCommand(PulumiCommand):
                 cwd=cwd,
                 env={**engine_process_environment(os.environ, additional_env), "TMPDIR": temporary},
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdout=subprocess.PIPE if keep_output else subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 encoding="utf-8",
                 errors="replace",

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -59,13 +60,13 @@ class EngineProgress:
         if event.resource_pre_event:
             step = event.resource_pre_event.metadata
             self.known.add(step.urn)
-            self.steps.append(step)
+            self.steps.append(slim(step))
             # A component is done when its children are: naming it would hide which of them is waited for.
             state = step.new or step.old
             if step.op.value != "same" and (state is None or state.custom):
                 self.waiting[step.urn] = Waiting(step.op.value, now)
         elif event.res_outputs_event:
-            self.ended.append(event.res_outputs_event.metadata)
+            self.ended.append(slim(event.res_outputs_event.metadata))
             self._finish(event.res_outputs_event.metadata.urn)
         elif event.res_op_failed_event:
             self._finish(event.res_op_failed_event.metadata.urn)
@@ -104,6 +105,15 @@ class EngineProgress:
         """Return what went wrong in the program's and the providers' own words, each once, without stack traces."""
         told = [error for error in self.errors if not error.startswith(_REFRAINS)]
         return "\n".join(summary_of(error) for error in told or self.errors)
+
+
+def slim(step: StepEventMetadata) -> StepEventMetadata:
+    """Return a step without its resource's states, unless some of it changes: thousands of steps are kept."""
+    if step.detailed_diff or step.diffs:
+        return step
+    bare = copy(step)
+    bare.old = bare.new = None
+    return bare
 
 
 def summary_of(message: str) -> str:
