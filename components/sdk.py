@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import pulumi
 from pulumi import output
@@ -20,6 +21,8 @@ from pulumi.runtime.proto import source_pb2
 _WHOLE: Final = "_get_stack_trace"
 _DEBUG: Final = "PLATFORM_DEBUG"
 _CONSTRUCTORS: Final = 3
+_REGISTRATIONS: Final = 256
+"""Registrations under way: as many as the SDK has threads for in an update of 64 resources at a time (ops/stack.py)."""
 _ALLOCATIONS: Final = 200_000
 """New objects between two looks for garbage. A program run makes a million and drops few, and Python's own 700 make
 it look thousands of times: a tenth of an update that changes nothing."""
@@ -32,6 +35,7 @@ def trim_sdk(environment: Mapping[str, str] = os.environ) -> None:
     await_outputs_together()
     search_for_possible_cycles()
     hold_outputs_by_one_future()
+    queue_registrations()
     if environment.get(_DEBUG) != "1":
         drop_debug_messages()
 
@@ -138,6 +142,28 @@ def _resolve(
         return
     found = {resource, *(dependencies or ())}
     data.set_result(output._OutputData(resources=found, value=value, is_known=known, is_secret=secret))
+
+
+def queue_registrations() -> None:
+    """Let a resource whose inputs are known wait until there is a thread to register it.
+
+    The SDK makes the requests of all resources that a provider kept waiting at once, and has few threads to send them.
+    What has its turn waits for nobody but the engine. An SDK that prepares registrations otherwise is left as it is.
+    """
+    prepare = vars(runtime).get("prepare_resource")
+    if prepare is None or getattr(prepare, "queued", False):
+        return
+    queues: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+    async def queued(resource: pulumi.Resource, *arguments: Any) -> Any:
+        prepared = await prepare(resource, *arguments)
+        queue = queues.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_REGISTRATIONS))
+        await queue.acquire()
+        resource.urn._data.add_done_callback(lambda _: queue.release())
+        return prepared
+
+    queued.queued = True  # type: ignore[attr-defined]
+    vars(runtime)["prepare_resource"] = queued
 
 
 async def _wait_for_all(

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ops.event_file import EventFile
 
 ROOT = Path(__file__).resolve().parents[1]
+PREVIEWED = "prod"
+"""The stack whose previews are measured, unless another is named."""
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -72,10 +74,11 @@ def parser() -> argparse.ArgumentParser:
     client = add("client", "write a service's client configuration", _client)
     client.add_argument("service", metavar="SERVICE")
     client.add_argument("--out", required=True, type=Path, metavar="DIR", help="directory to write to")
-    bench = add("bench", "throughput and latency of the running stack, or how fast topics or schemas are made", _bench)
-    bench.add_argument(
-        "what", nargs="?", choices=("load", "topics", "subjects"), default="load", help="load unless said otherwise"
-    )
+    text = "throughput and latency of the running stack, or how fast topics, schemas or previews are made"
+    bench = add("bench", text, _bench)
+    kinds = ("load", "topics", "subjects", "preview")
+    bench.add_argument("what", nargs="?", choices=kinds, default="load", help="load unless said otherwise")
+    bench.set_defaults(stack=None)
     bench.add_argument("--quick", action="store_true", help="one run of each scenario, a short one if it is load")
     load = bench.add_argument_group("load")
     load.add_argument("--compare", action="store_true", help="beside bare brokers, in plaintext and with TLS")
@@ -86,12 +89,17 @@ def parser() -> argparse.ArgumentParser:
     )
     subjects = bench.add_argument_group("subjects: schemas by `pulumi up` beside curl")
     subjects.add_argument("--subjects", type=positive, default=100, metavar="N", help="how many, 100 unless said")
+    previews = bench.add_argument_group("preview: of prod unless said otherwise, with topics and ACLs beside its own")
+    previews.add_argument("--sizes", nargs="+", metavar="TOPICS:ACLS", help="0:0 to 1000:5000 unless said otherwise")
+    previews.add_argument("--plot", type=Path, metavar="FILE", help="draw it as SVG")
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = parser().parse_args(arguments)
+    if options.stack is None:
+        options.stack = PREVIEWED if options.what == "preview" else DEV
     Workspace(ROOT, options.stack).adopt_environment(os.environ)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -256,6 +264,8 @@ def _bench(options: argparse.Namespace) -> int:
         return _bench_topics(options)
     if options.what == "subjects":
         return _bench_subjects(options)
+    if options.what == "preview":
+        return _bench_preview(options)
     from ops import bench
     from ops.engine import open_engine
     from ops.outputs import read_outputs
@@ -306,6 +316,24 @@ def _bench_subjects(options: argparse.Namespace) -> int:
         _print(document)
     else:
         bench_subjects.show(document, _console())
+    return 0
+
+
+def _bench_preview(options: argparse.Namespace) -> int:
+    from ops import bench_preview
+    from ops.generated_catalogue import read_size
+    from ops.preview_plot import plot
+    from ops.progress import Reporter
+
+    sizes = tuple(map(read_size, options.sizes)) if options.sizes else bench_preview.SIZES
+    plan = bench_preview.Plan(sizes=sizes, runs=1 if options.quick else 3)
+    document = bench_preview.run(_workspace(options), plan, Reporter())
+    if options.plot:
+        options.plot.write_text(plot(document))
+    if options.json:
+        _print(document)
+    else:
+        bench_preview.show(document, _console())
     return 0
 
 

@@ -46,10 +46,11 @@ def completed(stack: str, values: Mapping[str, Any]) -> tuple[PlatformSpec, tupl
         return build_platform(stack, values), ()
     except ConfigError as error:
         # Digests that are there and wrong are no reason to put others in their place.
-        missing = tuple(it.path for it in error.problems if it.path.endswith("digest") and not it.value)
-        if len(missing) < len(error.problems):
-            raise
-    return build_platform(stack, with_digests(values, missing)), missing
+        missing = {it: it.path for it in error.problems if it.path.endswith("digest") and not it.value}
+        if others := [problem for problem in error.problems if problem not in missing]:
+            raise ConfigError(others) from None
+    digests = tuple(missing.values())
+    return build_platform(stack, with_digests(values, digests)), digests
 
 
 def with_digests(values: Mapping[str, Any], paths: Sequence[str]) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def throwaway(workspace: Workspace, placeholders: Placeholders, environment: Map
         scratch.run("stack", "init", workspace.stack)
         scratch.set_random_master_secret()
         for secret in placeholders.connect_secrets:
-            scratch.set_random_secret(f"{_CONNECT}.{secret}", "--path")
+            scratch.set_random_secret(f"{_CONNECT}.{secret}")
         yield replace(scratch, workspace=workspace, config_file=scratch.workspace.config_file)
 
 

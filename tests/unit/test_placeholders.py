@@ -49,10 +49,14 @@ def test_a_digest_that_is_wrong_is_not_put_right() -> None:
         completed("prod", {**values, "image_digest": "sha256:short"})
 
 
-def test_other_problems_are_told_with_the_digests() -> None:
+def test_other_problems_are_told_alone() -> None:
     values, _ = values_of(Workspace(ROOT, "prod"), {})
-    with pytest.raises(ConfigError, match="protect: 'perhaps' is refused: it must be true or false"):
+    with pytest.raises(ConfigError) as caught:
         completed("prod", {**values, "protect": "perhaps"})
+    said = (
+        "1 problem in the configuration:\n  protect: 'perhaps' is refused: it must be true or false; correct the value"
+    )
+    assert str(caught.value) == said
 
 
 def test_digests_that_are_there_stay() -> None:

@@ -16,6 +16,7 @@ from components.sdk import (
     hold_outputs_by_one_future,
     innermost_frame,
     keep_innermost_frame,
+    queue_registrations,
     search_for_possible_cycles,
     trim_sdk,
 )
@@ -23,6 +24,7 @@ from tests.components.recording import Rejected, recorded
 
 TOUCHED = (
     (runtime, "_get_stack_trace"),
+    (runtime, "prepare_resource"),
     (runtime, "resource_output"),
     (rpc, "declare_dependency"),
     (rpc, "transfer_properties"),
@@ -75,6 +77,7 @@ def test_the_pinned_sdk_has_all_that_is_replaced() -> None:
     await_outputs_together()
     search_for_possible_cycles()
     hold_outputs_by_one_future()
+    queue_registrations()
     for module, name in TOUCHED:
         assert getattr(module, name) is not ORIGINAL[module.__name__, name], name
 
@@ -96,6 +99,27 @@ def test_a_program_registers_the_same_either_way(preview: bool) -> None:
     after, trimmed_exports = register()
     assert sorted(after) == sorted(before)
     assert repr(trimmed_exports) == repr(exports)
+
+
+def test_more_resources_than_have_a_turn_at_once_are_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("components.sdk._REGISTRATIONS", 2)
+    trimmed()
+    # Twice, as each program has a loop of its own.
+    for _ in range(2):
+        with recorded() as recording:
+            last: Sequence[pulumi.Resource] = ()
+            for number in range(20):
+                last = [Thing(f"chained-{number}", last), Thing(f"beside-{number}")][:1]
+        assert len(recording.all) == 40
+
+
+def test_a_resource_that_fails_gives_its_turn_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("components.sdk._REGISTRATIONS", 1)
+    trimmed()
+    with pytest.raises(Rejected, match="is registered twice"), recorded() as recording:
+        for name in ("one", "one", "two"):
+            Thing(name)
+    assert [each.name for each in recording.all] == ["one", "two"]
 
 
 def test_cycles_are_still_found() -> None:
@@ -132,6 +156,7 @@ def trimmed() -> None:
     await_outputs_together()
     search_for_possible_cycles()
     hold_outputs_by_one_future()
+    queue_registrations()
 
 
 @pytest.mark.parametrize(("environment", "sent"), [({}, []), ({"PLATFORM_DEBUG": "1"}, ["registering"])])
