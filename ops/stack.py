@@ -255,7 +255,7 @@ class Engine:
                     str(self.workspace.root),
                     # The flag for the events is one of the CLI's hidden ones.
                     {"PULUMI_DEBUG_COMMANDS": "true", MARK: str(self.workspace.root), **environment, **self.settings},
-                    keep_output=False,
+                    keep_output="--json" not in options,
                 )
 
 
