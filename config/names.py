@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Final
 
 from config.errors import Problem, dotted, shown, suggestion
@@ -36,14 +36,16 @@ def topic_names(parts: Parts) -> Iterator[Problem]:
             )
         elif name.startswith("__"):
             yield Problem(path, shown(name), "names that start with __ are Kafka's own", "choose another name")
-    for one, other in combinations(sorted(parts.topic_names), 2):
-        if one.replace(".", "_") == other.replace(".", "_"):
-            yield Problem(
-                dotted(["topics", other]),
-                shown(other),
-                f"it collides with {one!r}: metrics don't tell . from _",
-                "choose another name",
-            )
+    alike: dict[str, list[str]] = {}
+    for name in sorted(parts.topic_names):
+        alike.setdefault(name.replace(".", "_"), []).append(name)
+    for one, other in chain.from_iterable(combinations(names, 2) for names in alike.values()):
+        yield Problem(
+            dotted(["topics", other]),
+            shown(other),
+            f"it collides with {one!r}: metrics don't tell . from _",
+            "choose another name",
+        )
 
 
 def service_ids(parts: Parts) -> Iterator[Problem]:
@@ -59,8 +61,12 @@ def service_ids(parts: Parts) -> Iterator[Problem]:
             )
         elif service.id in RESERVED_USERS:
             yield Problem(path, shown(service.id), "this name is the platform's own", "choose another id")
-    for one, other in combinations(sorted(service.id for service in parts.services), 2):
-        if other.startswith(one):
+    ids = sorted(service.id for service in parts.services)
+    for place, one in enumerate(ids):
+        for other in ids[place + 1 :]:
+            # Sorted, those that begin with an id come right after it.
+            if not other.startswith(one):
+                break
             yield Problem(
                 dotted(["services", one]),
                 shown(one),

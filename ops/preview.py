@@ -153,7 +153,9 @@ def show(document: dict[str, Any], console: Console) -> None:
     for warning in document["warnings"]:
         console.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
     summary = ", ".join(f"{count} {op}" for op, count in document["summary"].items())
-    console.print(f"stack {document['stack']}: {summary or 'no resources'}", soft_wrap=True)
+    warnings = len(document["warnings"])
+    counted = "" if not warnings else ", 1 warning" if warnings == 1 else f", {warnings} warnings"
+    console.print(f"stack {document['stack']}: {summary or 'no resources'}{counted}", soft_wrap=True)
 
 
 def _short(value: Any) -> str:

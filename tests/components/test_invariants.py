@@ -159,6 +159,20 @@ def test_kubernetes_objects_exist_only_inside_their_namespace(recording: Recordi
             assert leads_there(resource.dependencies, set()), f"{resource.type} {resource.name}"
 
 
+def test_what_stands_beside_the_brokers_comes_after_topics_and_accounts_by_one_edge(recording: Recording) -> None:
+    (settled,) = recording.by_type("Milestone")
+    kinds = {f"kafka:index/{kind}" for kind in ("acl:Acl", "topic:Topic", "quota:Quota")}
+    inside = {each.urn for each in recording.all if each.type in kinds}
+    users = {each.urn for each in recording.by_type("UserScramCredential")}
+    assert inside | users <= set(settled.dependencies)
+    beside = {each.urn for each in recording.all if each.type.rpartition(":")[2] in COMPANIONS.values()}
+    for resource in recording.all:
+        if resource.parent in beside and resource.type.rpartition(":")[2] in ("StatefulSet", "Deployment"):
+            assert settled.urn in resource.dependencies, resource.name
+        if resource is not settled:
+            assert not inside & set(resource.dependencies), resource.name
+
+
 def test_maps_and_secrets_change_in_place(recording: Recording) -> None:
     """The provider's default is to delete and create them, and their names are fixed: pods would find none."""
     (provider,) = (each for each in recording.all if each.type == "pulumi:providers:kubernetes")
