@@ -104,7 +104,7 @@ def document(stack: str, plan: Plan, seen: Mapping[Size, Sequence[Run]], load: S
         "machine": {
             "processors": os.cpu_count(),
             "architecture": platform.machine(),
-            "system": f"{platform.system()} {platform.release()}",
+            "system": f"{platform.system()} {platform.release().partition('-')[0]}",
             "python": platform.python_version(),
             "load": [round(min(load), 1), round(max(load), 1)],
         },
@@ -138,9 +138,15 @@ def _summary(size: Size, runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
+def title(document: Mapping[str, Any]) -> str:
+    """Say of what stack the previews are, and whether they are medians."""
+    runs = document["runs"]
+    return f"previews of stack {document['stack']}, {'one run each' if runs == 1 else f'medians of {runs} runs'}"
+
+
 def show(document: dict[str, Any], console: Console) -> None:
     """Print the results for people."""
-    table = Table(title=f"previews of stack {document['stack']}, medians of {document['runs']} runs", box=None)
+    table = Table(title=title(document), box=None)
     for heading in ("topics", "ACLs", "resources", "seconds", "processor, s", "memory, MiB", "s / 1,000 resources"):
         table.add_column(heading, justify="right")
     for one in document["sizes"]:

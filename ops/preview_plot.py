@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 from xml.etree import ElementTree as Xml
 
+from ops.bench_preview import title
+
 _WIDTH: Final = 380
 _HEIGHT: Final = 260
 _LEFT: Final = 62
@@ -31,7 +33,7 @@ def plot(document: dict[str, Any]) -> str:
             "font-size": "12",
         },
     )
-    _text(whole, 8, 16, f"Previews of stack {document['stack']}, medians of {document['runs']} runs", weight="bold")
+    _text(whole, 8, 16, title(document).capitalize(), weight="bold")
     seconds = [(one["resources"], one["seconds"]) for one in sizes]
     cpu = [(one["resources"], one["cpu_seconds"]) for one in sizes]
     memory = [(one["resources"], one["peak_bytes"] / 2**20) for one in sizes]
@@ -50,7 +52,7 @@ def plot(document: dict[str, Any]) -> str:
     return Xml.tostring(whole, encoding="unicode") + "\n"
 
 
-def _panel(whole: Xml.Element, left: float, title: str, lines: dict[str, Sequence[Point]], limit: float) -> None:
+def _panel(whole: Xml.Element, left: float, heading: str, lines: dict[str, Sequence[Point]], limit: float) -> None:
     panel = Xml.SubElement(whole, "g", {"transform": f"translate({left:g} 0)"})
     widest = nice(max(x for points in lines.values() for x, _ in points))
     highest = nice(max(limit, *(y for points in lines.values() for _, y in points)))
@@ -61,7 +63,7 @@ def _panel(whole: Xml.Element, left: float, title: str, lines: dict[str, Sequenc
     def down(y: float) -> float:
         return round(_HEIGHT - _BOTTOM - y / highest * (_HEIGHT - _BOTTOM - _TOP), 1)
 
-    _text(panel, 8, _TOP - 12, title)
+    _text(panel, 8, _TOP - 12, heading)
     for index in range(_TICKS + 1):
         x, y = widest * index / _TICKS, highest * index / _TICKS
         _line(panel, [(across(0), down(y)), (across(widest), down(y))], _INK, width="0.3")
