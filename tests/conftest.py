@@ -11,7 +11,7 @@ from tests.scheduling import LAB, LabScheduling, marks
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 
-ALONE = frozenset({"aws", "broker", "engine", "postgres", "programs", "registry", "upgrade"})
+ALONE = frozenset({"aws", "broker", "engine", "postgres", "programs", "recordings", "registry"})
 """Marks of tests that start what they need, and need no lab."""
 STOOD_IN = (
     ("image apache/kafka", "the lab's own image of the same version, from Maven and Debian packages"),
@@ -71,7 +71,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("what was real")
     if {"registry", "broker"} & seen:
         terminalreporter.write_line(f"real      schema registry: Apicurio {versions.APICURIO}")
-    if {"aws", "upgrade"} & seen:
+    if {"aws", "recordings"} & seen:
         terminalreporter.write_line("stood in  AWS's Pulumi plugin: lab/aws, its properties checked against pulumi_aws")
     if "aws" in seen:
         terminalreporter.write_line("stood in  AWS: moto, over HTTP; docs/aws-stand-in.md says what it lacks")

@@ -23,7 +23,7 @@ from upgrades.release import refuse_changes
 from upgrades.settings import MASTER_SECRET
 from upgrades.stage import staged
 
-pytestmark = [pytest.mark.engine, pytest.mark.upgrade]
+pytestmark = [pytest.mark.engine, pytest.mark.recordings]
 
 ROOT = Path(__file__).parents[2]
 LAST = store.versions(ROOT)[-1]
