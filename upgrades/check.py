@@ -102,7 +102,12 @@ def check(checkout: Path, stacks: Sequence[str] = (), say: Callable[[str], None]
         if rehearsal.unjudged:
             refused.append(unjudged(stack, rehearsal.unjudged))
         judged.append(stack)
-    return weigh(str(last), asked, judged, lost, changelog.since(last), refused)
+    announcements = changelog.since(last)
+    refused += [
+        f"{stack}: {FILE} announces something there, and release {last} has no such stack; use {', '.join(recorded)}"
+        for stack in sorted({stack for each in announcements for stack in each.stacks} - set(recorded))
+    ]
+    return weigh(str(last), asked, judged, lost, announcements, refused)
 
 
 def upgraded(checkout: Path, version: VersionInfo, stack: str) -> Rehearsal:

@@ -21,6 +21,7 @@ from upgrades.judgement import Loss, Operation, losses
 from upgrades.record import named
 from upgrades.recording import UNKNOWN, Recorded, RecordingError, render, resource
 from upgrades.recording import parse as read
+from upgrades.rehearsal import Rehearsal
 from upgrades.release import refuse, release
 from upgrades.settings import MASTER_SECRET, committed, connector_secrets, digests
 from upgrades.state import export
@@ -316,6 +317,18 @@ def test_what_can_t_be_judged_is_told(
     with pytest.raises(Failure) as caught:
         check(tmp_path, stacks)
     assert str(caught.value) == says
+
+
+def test_an_announcement_for_a_stack_that_was_not_released_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "CHANGELOG.md").write_text(GOOD.replace("stacks: [staging, prod]", "stacks: [produ]"))
+    store.write(tmp_path, VersionInfo(0, 2, 0), {"dev": json.dumps({"format": 1, "resources": []})})
+    monkeypatch.setattr("upgrades.check.upgraded", lambda *_: Rehearsal([], []))
+    verdict = check(tmp_path)
+    assert verdict.problems == [
+        "produ: CHANGELOG.md announces something there, and release 0.2.0 has no such stack; use dev"
+    ]
 
 
 def test_every_release_has_its_section() -> None:
