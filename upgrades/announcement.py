@@ -1,11 +1,15 @@
 """A deletion or replacement that a release's changelog announces."""
 
 from fnmatch import fnmatchcase
+from typing import Final
 
 from pydantic import field_validator
 
 from config.base import Spec
 from upgrades.judgement import Loss, Operation
+
+_FEWEST: Final = 3
+"""Characters: otherwise one line could announce everything of a type, and hide what nobody meant."""
 
 
 class Announcement(Spec):
@@ -59,7 +63,3 @@ class Announcement(Spec):
             and (loss.operation, loss.type) == (self.operation, self.type)
             and fnmatchcase(loss.name, self.name)
         )
-
-
-_FEWEST = 3
-"""Otherwise one line could announce everything of a type, and hide what nobody meant."""

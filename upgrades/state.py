@@ -19,12 +19,10 @@ _MADE: Final = "2026-01-01T00:00:00Z"
 
 
 def export(resources: Sequence[Recorded], salt: str) -> dict[str, Any]:
-    """Return what ``pulumi stack import`` reads; secrets are in plain, which are none, for the engine to encrypt.
+    """Return what ``pulumi stack import`` reads; ``salt`` is that of the stack's passphrase.
 
-    ``salt`` is that of the stack's passphrase.
-
-    Nothing in it is protected: the engine ends a preview at the first protected resource that would go, and a
-    judgement is about all of them.
+    Secrets are in plain, which are none, and the engine encrypts them. Nothing is protected: the engine ends a
+    preview at the first protected resource that would go, and a judgement is about all of them.
     """
     manifest = {"time": _MADE, "magic": "", "version": ""}
     deployment = {
