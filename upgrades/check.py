@@ -7,6 +7,7 @@ from typing import Any
 
 from semver import VersionInfo
 
+from config.errors import ConfigError
 from ops.engine_text import resource_name
 from ops.failure import Failure
 from upgrades import store
@@ -95,7 +96,7 @@ def check(checkout: Path, stacks: Sequence[str] = (), say: Callable[[str], None]
         say(f"previewing stack {stack} of release {last}")
         try:
             rehearsal = upgraded(checkout, last, stack)
-        except Failure as error:
+        except (Failure, ConfigError) as error:
             refused.append(f"{stack}: the preview ended: {error}")
             continue
         lost += losses(stack, rehearsal.steps)
@@ -111,7 +112,7 @@ def check(checkout: Path, stacks: Sequence[str] = (), say: Callable[[str], None]
 
 
 def upgraded(checkout: Path, version: VersionInfo, stack: str) -> Rehearsal:
-    """Rehearse the update of a stack of a release; raises Failure in the program's words when it refuses."""
+    """Rehearse the update of a stack of a release; raises Failure or ConfigError in the program's words."""
     with staged(checkout, stack) as stage:
         return rehearse(stage, store.read(checkout, version, stack))
 

@@ -1,22 +1,28 @@
 """A stack's configuration as a release is recorded and judged with it: its own, and what isn't committed made up."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
 
-from config.build import build_platform, merge
-from config.connect import ConnectSpec
 from config.errors import ConfigError
-from config.literals import PROJECT
 from config.load import stack_values
+from ops.placeholders import completed, missing_connect_secrets, with_digests
 from ops.spec import as_engine_gives_it
 
 MASTER_SECRET: Final = "recorded for releases, no stack's own"  # noqa: S105 - public, it protects nothing
 """Instead of a stack's own. It is the same in every release, or every password and owner would change."""
-_DIGEST: Final = "sha256:" + "0" * 64
-"""Instead of those that CI sets."""
-_DIGEST_KEYS: Final = frozenset({"digest", "image_digest"})
+
+
+@dataclass(frozen=True)
+class MadeUp:
+    """What stands in for what isn't committed. It follows from the configuration: chance would differ each time."""
+
+    overlay: Mapping[str, Any]
+    """Digests of images, which CI sets."""
+    connect_secrets: Mapping[str, str]
+    """Secrets that connectors are given, by name."""
 
 
 def committed(text: str) -> str:
@@ -33,36 +39,11 @@ def _encrypted(value: Any) -> bool:
     )
 
 
-def digests(stack: str, text: str) -> dict[str, Any]:
-    """Return an overlay with a digest for every image whose own the configuration lacks.
-
-    Which these are, the configuration's rules say. What else is wrong with it, the program itself will tell.
-    """
-    values, _ = stack_values(as_engine_gives_it(text), None)
-    try:
-        build_platform(stack, values)
-    except ConfigError as error:
-        paths = [problem.path.split(".") for problem in error.problems if not problem.value]
-    else:
-        return {}
-    overlay: dict[str, Any] = {}
-    for path in paths:
-        if path[-1] in _DIGEST_KEYS:
-            found: Any = _DIGEST
-            for key in reversed(path):
-                found = {key: found}
-            overlay = merge(overlay, found)
-    return overlay
-
-
-def connector_secrets(stack: str, text: str, overlay: Mapping[str, Any]) -> dict[str, str]:
-    """Return a value for every secret that connectors are given by the stack's configuration, by name."""
-    values, _ = stack_values(as_engine_gives_it(text), None)
-    try:
-        connect: ConnectSpec | None = build_platform(stack, merge(values, overlay)).connect
-    except ConfigError:
-        return {}
-    if connect is None:
-        return {}
-    names = sorted(set(connect.secret_names) - set(connect.derived_secrets))
-    return {name: f"{PROJECT} {name}, no stack's own" for name in names}
+def made_up(stack: str, text: str) -> MadeUp:
+    """Return what a stack's ``committed`` configuration lacks; raises ConfigError with what else is wrong with it."""
+    values, problems = stack_values(as_engine_gives_it(text), None)
+    if problems:
+        raise ConfigError(problems)
+    platform, digests = completed(stack, values)
+    names = missing_connect_secrets(platform.connect)
+    return MadeUp(with_digests({}, digests), {name: f"{name}, no stack's own" for name in names})

@@ -14,6 +14,7 @@ from pulumi.automation.errors import CommandError
 from pulumi.automation.events import EngineEvent
 
 from config.literals import PROJECT
+from config.load import CONNECT_SECRETS
 from ops.engine_text import resource_name
 from ops.event_log import followed
 from ops.failure import Failure
@@ -24,7 +25,7 @@ from ops.workspace import Workspace, write_private
 from toolchain.aws_plugin import STAND_IN
 from toolchain.engine import engine_environment
 from upgrades.recording import Recorded, resource
-from upgrades.settings import MASTER_SECRET, committed, connector_secrets, digests
+from upgrades.settings import MASTER_SECRET, committed, made_up
 from upgrades.state import export
 
 _NOWHERE: Final = "/nonexistent"
@@ -102,27 +103,29 @@ class Stage:
 
 @contextmanager
 def staged(checkout: Path, stack: str) -> Iterator[Stage]:
-    """Open a stage for a stack of the checkout; raises Failure when there is no such stack, or no engine."""
+    """Open a stage for a stack of the checkout; raises Failure when there is no such stack, or no engine.
+
+    Raises ConfigError when its configuration can't be used.
+    """
     Workspace(checkout, stack).check_stack()
     with tempfile.TemporaryDirectory(prefix="kafka-platform-") as folder:
         root = Path(folder)
         text = committed((checkout / f"Pulumi.{stack}.yaml").read_text())
-        overlay = digests(stack, text)
+        stand_ins = made_up(stack, text)
         project = yaml.safe_load((checkout / "Pulumi.yaml").read_text())
         project["main"] = str(checkout)
         project["runtime"]["options"]["virtualenv"] = str(checkout / project["runtime"]["options"]["virtualenv"])
         (root / "Pulumi.yaml").write_text(yaml.safe_dump(project))
         (root / f"Pulumi.{stack}.yaml").write_text(text)
-        (root / "overlay.yaml").write_text(yaml.safe_dump(overlay))
+        (root / "overlay.yaml").write_text(yaml.safe_dump(stand_ins.overlay))
         workspace = Workspace(root, stack)
         write_private(workspace.passphrase_file, "none")
         workspace.backend.mkdir(parents=True)
         engine = Engine.of(workspace, _programs(root), _own(("PATH", "PULUMI_HOME")))
         engine.run("stack", "init", stack)
-        secrets = connector_secrets(stack, text, overlay)
         engine.set_secret(MASTER_SECRET_KEY, MASTER_SECRET)
-        for name, value in secrets.items():
-            engine.set_secret(f'{PROJECT}:connect_secrets["{name}"]', value)
+        for name, value in stand_ins.connect_secrets.items():
+            engine.set_secret(f'{PROJECT}:{CONNECT_SECRETS}["{name}"]', value)
         yield Stage(engine)
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from semver import VersionInfo
 
+from config.errors import ConfigError
 from config.literals import PULUMI_SECRET
 from manifests.credential import derive_password
 from ops.failure import Failure, UsageFailure
@@ -23,7 +25,7 @@ from upgrades.recording import UNKNOWN, Recorded, RecordingError, render, resour
 from upgrades.recording import parse as read
 from upgrades.rehearsal import Rehearsal
 from upgrades.release import refuse, release
-from upgrades.settings import MASTER_SECRET, committed, connector_secrets, digests
+from upgrades.settings import MASTER_SECRET, MadeUp, committed, made_up
 from upgrades.state import export
 
 ROOT = Path(__file__).parents[2]
@@ -166,13 +168,28 @@ config:
     assert committed(text) == "config:\n  kafka-platform:protect: true\n"
 
 
-def test_digests_are_there_for_every_image_that_lacks_one() -> None:
+def test_what_is_not_committed_is_made_up_and_always_the_same() -> None:
     text = committed((ROOT / "Pulumi.prod.yaml").read_text())
-    found = digests("prod", text)
-    assert re.fullmatch(r"sha256:0{64}", found["image_digest"])
-    assert found["ksqldb"].keys() == {"image", "cli_image"}
-    assert digests("dev", committed((ROOT / "Pulumi.dev.yaml").read_text())) == {}
-    assert connector_secrets("prod", text, found) == {}
+    found = made_up("prod", text)
+    assert found == made_up("prod", text)
+    assert re.fullmatch(r"sha256:0{64}", found.overlay["image_digest"])
+    assert found.overlay["ksqldb"].keys() == {"image", "cli_image"}
+    assert made_up("dev", committed((ROOT / "Pulumi.dev.yaml").read_text())) == MadeUp({}, {})
+
+
+def test_connectors_get_the_secrets_that_they_name() -> None:
+    values = yaml.safe_load((ROOT / "Pulumi.prod.yaml").read_text())
+    (lake,) = values["config"]["kafka-platform:connect"]["connectors"]
+    lake["secrets"] = {"iceberg.catalog.token": "lake-token"}
+    assert made_up("prod", committed(yaml.safe_dump(values))).connect_secrets == {
+        "lake-token": "lake-token, no stack's own"
+    }
+
+
+def test_a_configuration_that_can_t_be_used_is_refused() -> None:
+    text = committed((ROOT / "Pulumi.dev.yaml").read_text()).replace("heap: 400Mi", "heep: 400Mi")
+    with pytest.raises(ConfigError, match=r"kafka\.pools\[0\]\.jvm\.heep: there is no such key; did you mean heap\?"):
+        made_up("dev", text)
 
 
 # What is lost.
