@@ -45,39 +45,28 @@ def down(options: argparse.Namespace) -> int:
 
 def preview(options: argparse.Namespace) -> int:
     """Show what ``up`` would change; exit code CHANGES when it is something."""
-    from ops.preview import preview, show
+    from ops.preview import preview
 
     document = preview(Workspace(options.root, options.stack), _reporter(options))
-    if options.json:
-        _print(document)
-    else:
-        show(document, Console(highlight=False))
+    _show_changes(options, document)
     return ExitCode.CHANGES if document["changes"] else ExitCode.DONE
 
 
 def drift(options: argparse.Namespace) -> int:
     """Show what exists and isn't as the state says; exit code DRIFT when there is something."""
     from ops.drift import drift
-    from ops.preview import show
 
     document = drift(Workspace(options.root, options.stack), _reporter(options))
-    if options.json:
-        _print(document)
-    else:
-        show(document, Console(highlight=False))
+    _show_changes(options, document)
     return ExitCode.DRIFT if document["changes"] else ExitCode.DONE
 
 
 def refresh(options: argparse.Namespace) -> int:
     """Take what exists into the state; exit code as of ``up``."""
     from ops.drift import refresh
-    from ops.preview import show
 
     document = refresh(Workspace(options.root, options.stack), _reporter(options))
-    if options.json:
-        _print(document)
-    else:
-        show(document, Console(highlight=False))
+    _show_changes(options, document)
     return ExitCode.CHANGES if options.detailed_exitcode and document["changes"] else ExitCode.DONE
 
 
@@ -92,6 +81,15 @@ def destroy(options: argparse.Namespace) -> int:
         changes = ", ".join(f"{count} {op}" for op, count in document["changes"].items()) or "nothing was there"
         _say(f"stack {options.stack} is destroyed: {changes}")
     return _done(options, document["changes"])
+
+
+def _show_changes(options: argparse.Namespace, document: dict[str, Any]) -> None:
+    from ops.preview import show
+
+    if options.json:
+        _print(document)
+    else:
+        show(document, Console(highlight=False))
 
 
 def _done(options: argparse.Namespace, changes: Mapping[str, int]) -> int:
