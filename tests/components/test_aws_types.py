@@ -360,6 +360,8 @@ def test_a_wrong_id_is_told(world: World) -> None:
 
 def test_roles_are_taken_one_after_the_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MOTO_ACCOUNT_ID")
+    # Moto would make AWS's own policies, over a thousand, in each of the accounts.
+    monkeypatch.delenv("MOTO_IAM_LOAD_MANAGED_POLICIES")
     roles = [{"roleArn": f"arn:aws:iam::{account}:role/r"} for account in ("222233334444", "333344445555")]
     account = Account({"region": REGION, "assumeRoles": roles}, os.environ)
     assert account.account_id == "333344445555"

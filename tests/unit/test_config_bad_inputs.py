@@ -62,7 +62,7 @@ def test_the_seeds_topics_are_exactly_these() -> None:
     }
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(st.text(alphabet="abcdefghijklmnopqrstuvwxyz_", max_size=19).map(lambda start: f"{start}_"))
 def test_an_unknown_key_is_refused_wherever_it_is(key: str) -> None:
     for parents in ("", "kafka.", "kafka.pools.0.", "kafka.pools.0.jvm.", "kafka.external.", "kubernetes."):
