@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console
@@ -17,7 +18,7 @@ from rich.table import Table
 from lab import cluster, faults
 from lab.errors import Cancelled, LabError
 from lab.paths import layout
-from lab.plan import ZONES
+from lab.plan import Machine
 from lab.process import Processes
 from lab.status import Status
 
@@ -49,14 +50,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lab", description="A three-zone Kubernetes on this machine.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    zones = [zone.name for zone in ZONES]
 
     def add(name: str, command: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
         sub.set_defaults(command=command)
         return sub
 
-    add("start", _start, "bring the lab up, or what is missing of it")
+    start = add("start", _start, "bring the lab up, or what is missing of it")
+    start.add_argument(
+        "--machines", type=Path, metavar="FILE", help="YAML or JSON with the machines, in place of one in each zone"
+    )
     stop = add("stop", _stop, "end the lab and remove everything it made")
     stop.add_argument(
         "--keep-data", action="store_true", help="keep the cluster's state and volumes for the next start"
@@ -67,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         ("cut-zone", _cut, "take a zone's network away"),
         ("heal-zone", _heal, "give it back"),
     ):
-        add(name, command, text).add_argument("zone", choices=zones)
+        add(name, command, text).add_argument("zone")
     add("kill-broker", _kill, "kill the Java process of a Kafka pod").add_argument("pod")
     logs = add("logs", _logs, "print a process's log; without a name, list them")
     logs.add_argument("name", nargs="?")
@@ -84,11 +87,18 @@ def _reporter() -> Callable[[str], None]:
     return report
 
 
-def _start(_options: argparse.Namespace) -> int:
+def _start(options: argparse.Namespace) -> int:
     report = _reporter()
-    cluster.start(report)
+    cluster.start(report, None if options.machines is None else _machines(options.machines))
     report(f"kubeconfig: {layout().kubeconfig}")
     return 0
+
+
+def _machines(file: Path) -> tuple[Machine, ...]:
+    # Reading it takes pydantic, which no other command needs.
+    from lab.machine_file import read
+
+    return read(file)
 
 
 def _stop(options: argparse.Namespace) -> int:
@@ -111,15 +121,15 @@ def _show(status: Status) -> None:
     if status.state == "stopped":
         _console.print("The lab is not running; start it with `make up` or `python -m lab start`.", markup=False)
         return
-    zones = Table("zone", "node", "ready", "link", title="zones")
-    for zone in status.zones:
-        zones.add_row(
-            zone.name, zone.node, _mark(zone.ready, "yes", "no"), _mark(zone.link == "up", zone.link, zone.link)
+    machines = Table("zone", "node", "ready", "link", title="machines")
+    for each in status.machines:
+        machines.add_row(
+            each.zone, each.name, _mark(each.ready, "yes", "no"), _mark(each.link == "up", each.link, each.link)
         )
     processes = Table("process", "state", "pid", title="processes")
     for process in status.processes:
         processes.add_row(process.name, _mark(process.running, "running", "ended"), str(process.pid or ""))
-    _console.print(processes, zones)
+    _console.print(processes, machines)
     used = "" if status.cpu_cores is None else f", {status.cpu_cores:.2f} cores"
     _console.print(f"{status.state}; {status.memory_bytes / 2**30:.2f} GiB{used}", markup=False)
 

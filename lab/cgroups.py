@@ -1,15 +1,15 @@
-"""The cgroups that hold the lab's pods: one parent per zone, made before its kubelet starts."""
+"""The cgroups that hold the lab's pods: one parent per machine, made before its kubelet starts."""
 
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from lab.errors import LabError
-from lab.plan import CGROUP, ZONES
+from lab.plan import CGROUP, Machine
 
 WEIGHT: Final = 8192
 """cpu.shares of all pods together. In cgroup v1 each thread outside a group weighs 1024: with the default of 1024 for
@@ -55,10 +55,10 @@ def hierarchies() -> list[Hierarchy]:
     return found
 
 
-def prepare() -> None:
-    """Make the zones' cgroups in every hierarchy."""
+def prepare(machines: Iterable[Machine]) -> None:
+    """Make the machines' cgroups in every hierarchy."""
     for hierarchy in controlled(hierarchies()):
-        for folder in (hierarchy.lab, *(hierarchy.lab / zone.name for zone in ZONES)):
+        for folder in (hierarchy.lab, *(hierarchy.lab / machine.key for machine in machines)):
             if hierarchy.unified:
                 _delegate(folder.parent)
             folder.mkdir(exist_ok=True)

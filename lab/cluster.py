@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
@@ -11,7 +11,9 @@ from lab import control_plane, preflight
 from lab.errors import Cancelled, LabError
 from lab.images import ensure_images
 from lab.lock import exclusive
+from lab.machine_record import agreed
 from lab.paths import Layout, layout
+from lab.plan import Machine
 from lab.process import Processes, boot_id, roots
 from lab.startup import add_images, bring_up
 from lab.status import Status, collect
@@ -21,9 +23,10 @@ from lab.teardown import remove_empty, tear_down
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def start(report: Report = silent) -> None:
+def start(report: Report = silent, machines: Sequence[Machine] | None = None) -> None:
     """Bring the lab up, or what is missing of it; a healthy lab gets at most new images.
 
+    ``machines`` are those of a new lab, one in each zone by default; a lab that is there has to have the same.
     Raises LabError when it can't be done, Cancelled on SIGINT, SIGTERM or SIGHUP. Then nothing of a new lab stays; one
     that ran before is left as it is, and data kept by an earlier stop is kept.
     """
@@ -32,12 +35,13 @@ def start(report: Report = silent) -> None:
     with exclusive(files, report):
         try:
             with _interruptible() as cancel:
+                planned = agreed(files, machines)
                 if collect(files).state == "healthy":
                     report("the lab is running")
-                    add_images(files, ensure_images(report), cancel, report)
+                    add_images(files, planned, ensure_images(report), cancel, report)
                     return
                 preflight.check(files)
-                _start(files, cancel, report)
+                _start(files, planned, cancel, report)
         except OSError as error:
             raise LabError(f"the lab can't start: {error}") from error
         finally:
@@ -59,13 +63,13 @@ def status(sample: float = 0.0) -> Status:
     return collect(layout(), sample)
 
 
-def _start(files: Layout, cancel: Cancel, report: Report) -> None:
+def _start(files: Layout, machines: Sequence[Machine], cancel: Cancel, report: Report) -> None:
     archives = ensure_images(report)
     cancel.check()
     kept = files.completed.exists()
     ran = kept and files.completed.read_text() == boot_id() and bool(Processes(files).find(control_plane.API_SERVER))
     try:
-        bring_up(files, archives, cancel, report)
+        bring_up(files, machines, archives, cancel, report)
     except BaseException:
         if not ran:
             report("cleaning up")

@@ -1,8 +1,9 @@
-"""The control plane: etcd, API server, controller manager, scheduler, cluster DNS and the volume provisioner.
+"""The control plane: etcd, API server, controller manager, scheduler, cluster DNS, volumes and load balancers.
 
 All of it runs in one network namespace, each program with an identity of its own.
 """
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -26,8 +27,13 @@ CONTROLLER_MANAGER: Final = "kube-controller-manager"
 SCHEDULER: Final = "kube-scheduler"
 DNS: Final = "coredns"
 PROVISIONER: Final = "lab-provisioner"
+BALANCERS: Final = "lab-balancers"
 
-NAMES: Final = (ETCD, API_SERVER, CONTROLLER_MANAGER, SCHEDULER, DNS, PROVISIONER)
+PROGRAMS: Final = (ETCD, API_SERVER, CONTROLLER_MANAGER, SCHEDULER, DNS, PROVISIONER)
+"""Those that the toolchain has."""
+NAMES: Final = (*PROGRAMS, BALANCERS)
+
+_CHECKOUT: Final = Path(__file__).parent.parent
 
 UNUSED_CONTROLLERS: Final = (
     "certificatesigningrequest-approving-controller",
@@ -51,7 +57,7 @@ UNUSED_CONTROLLERS: Final = (
     "ttl-controller",
     "volumeattributesclass-protection-controller",
 )
-"""Controllers for what the lab doesn't have: clouds, certificate requests, devices, volumes that are attached."""
+"""Controllers for what the lab doesn't have, or has itself: clouds, load balancers, certificate requests, devices, volumes that are attached."""
 
 
 def etcd_flags(layout: Layout) -> list[str]:
@@ -171,9 +177,11 @@ def daemon(name: str, layout: Layout, pki: Pki) -> Daemon:
         SCHEDULER: scheduler_flags(pki),
         DNS: [f"-conf={corefile_path(layout)}"],
         PROVISIONER: [f"--kubeconfig={pki.kubeconfig('provisioner')}", f"--root={layout.volumes}"],
+        BALANCERS: ["-P", "-m", "lab.balancer_controller", f"--kubeconfig={pki.kubeconfig('balancers')}"],
     }
+    program: str | Path = sys.executable if name == BALANCERS else tool(name)
     return Daemon(
         name=name,
-        command=[*network.enter(CONTROL_NETNS), tool(name), *flags[name]],
-        environment=environment(),
+        command=[*network.enter(CONTROL_NETNS), program, *flags[name]],
+        environment={**environment(), **({"PYTHONPATH": str(_CHECKOUT)} if name == BALANCERS else {})},
     )

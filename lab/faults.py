@@ -2,40 +2,42 @@
 
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 from lab import cgroups, network
 from lab.api import Api
 from lab.errors import LabError
+from lab.machine_record import recorded
 from lab.paths import layout
-from lab.plan import ZONES, Zone
+from lab.plan import Machine, zones
 
 NAMESPACE = "kafka"
 
 
-def zone_named(name: str) -> Zone:
-    """Return the zone; raises LabError naming the zones there are."""
-    for zone in ZONES:
-        if zone.name == name:
-            return zone
-    raise LabError(f"zone {name!r} is unknown: it must be one of {', '.join(zone.name for zone in ZONES)}")
+def machines_of_zone(name: str, machines: Sequence[Machine]) -> list[Machine]:
+    """Return the machines of a zone, by its name or its label; raises LabError naming the zones there are."""
+    found = [machine for machine in machines if name in (machine.zone, machine.zone_label)]
+    if not found:
+        raise LabError(f"zone {name!r} is unknown: it must be one of {', '.join(zones(machines))}")
+    return found
 
 
 def cut_zone(name: str) -> None:
-    """Take a zone's link down; its pods run on, and nothing reaches them. A zone already cut stays cut."""
+    """Take a zone's links down; its pods run on, and nothing from outside a machine reaches them. A zone already cut stays cut."""
     _set_link(name, up=False)
 
 
 def heal_zone(name: str) -> None:
-    """Bring a zone's link up again. A zone that isn't cut stays as it is."""
+    """Bring a zone's links up again. A zone that isn't cut stays as it is."""
     _set_link(name, up=True)
 
 
 def _set_link(name: str, *, up: bool) -> None:
-    zone = zone_named(name)
-    if network.link_up(zone) is None:
+    machines = machines_of_zone(name, recorded(layout()))
+    if any(network.link_up(machine) is None for machine in machines):
         raise LabError("the lab is not running: start it with `make up`")
-    network.set_link(zone, up)
+    network.set_links(machines, up)
 
 
 def kill_broker(pod: str, namespace: str = NAMESPACE) -> int:

@@ -1,4 +1,4 @@
-"""Network of the lab: a namespace per zone and one for the control plane, joined by a bridge; a link to the host.
+"""Network of the lab: a namespace per machine and one for the control plane, joined by a bridge; a link to the host.
 
 Nothing of the host's own configuration changes but one interface and the routes over it. No packet filter of the host
 is touched; sysctls are set inside the lab's namespaces only.
@@ -7,11 +7,13 @@ is touched; sysctls are set inside the lab's namespaces only.
 import contextlib
 import json
 import socket
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 from lab.errors import LabError
 from lab.plan import (
+    BALANCER_NETWORK,
     BRIDGE,
     CONTROL_NETNS,
     CONTROL_PLANE,
@@ -19,11 +21,10 @@ from lab.plan import (
     HOST_LINK,
     HOST_PEER,
     LAB_NETWORK,
+    MACHINE_LINK,
     NETWORK_NAMESPACES,
     NODE_NETWORK,
-    ZONE_LINK,
-    ZONES,
-    Zone,
+    Machine,
 )
 from lab.tools import run, system
 
@@ -56,39 +57,40 @@ def enter(name: str) -> list[str]:
     return [system("nsenter"), f"--net={namespace(name)}", "--"]
 
 
-def control_batch(existing: set[str]) -> list[str]:
+def control_batch(machines: Iterable[Machine], existing: set[str]) -> list[str]:
     """Return ``ip`` commands for the control plane's namespace, given the interfaces it has."""
     commands = ["link set lo up"]
     if BRIDGE not in existing:
         commands.append(f"link add {BRIDGE} type bridge")
     commands += [f"addr replace {CONTROL_PLANE}/{NODE_NETWORK.prefixlen} dev {BRIDGE}", f"link set {BRIDGE} up"]
-    for zone in ZONES:
-        if zone.name not in existing:
-            commands.append(f"link add {zone.name} type veth peer name {ZONE_LINK} netns {zone.name}")
+    for machine in machines:
+        if machine.key not in existing:
+            commands.append(f"link add {machine.key} type veth peer name {MACHINE_LINK} netns {machine.key}")
         commands += [
-            f"link set {zone.name} master {BRIDGE} up",
-            f"route replace {zone.pods} via {zone.address}",
+            f"link set {machine.key} master {BRIDGE} up",
+            f"route replace {machine.pods} via {machine.address}",
         ]
     return commands
 
 
-def zone_batch(zone: Zone) -> list[str]:
-    """Return ``ip`` commands for a zone's namespace. Pods of other zones are reached without a detour."""
+def machine_batch(machine: Machine, machines: Iterable[Machine]) -> list[str]:
+    """Return ``ip`` commands for a machine's namespace. Pods of the others are reached without a detour."""
     return [
         "link set lo up",
-        f"addr replace {zone.address}/{NODE_NETWORK.prefixlen} dev {ZONE_LINK}",
-        f"link set {ZONE_LINK} up",
+        f"addr replace {machine.address}/{NODE_NETWORK.prefixlen} dev {MACHINE_LINK}",
+        f"link set {MACHINE_LINK} up",
         f"route replace default via {CONTROL_PLANE}",
-        *(f"route replace {other.pods} via {other.address}" for other in ZONES if other != zone),
+        *(f"route replace {other.pods} via {other.address}" for other in machines if other != machine),
     ]
 
 
-def host_batch() -> list[str]:
+def host_batch(machines: Iterable[Machine]) -> list[str]:
     """Return ``ip`` commands for the host."""
     return [
         f"addr replace {HOST}/{NODE_NETWORK.prefixlen} dev {HOST_LINK}",
         f"link set {HOST_LINK} up",
-        *(f"route replace {zone.pods} via {zone.address} dev {HOST_LINK}" for zone in ZONES),
+        *(f"route replace {machine.pods} via {machine.address} dev {HOST_LINK}" for machine in machines),
+        f"route replace {BALANCER_NETWORK} via {CONTROL_PLANE} dev {HOST_LINK}",
     ]
 
 
@@ -116,24 +118,27 @@ def check_free() -> None:
         )
 
 
-def ensure() -> None:
+def ensure(machines: Sequence[Machine]) -> None:
     """Make what of the network is missing; links that were taken down come up again."""
     ip = system("ip")
     living = alive()
-    for name in NETWORK_NAMESPACES:
+    for name in (CONTROL_NETNS, *(machine.key for machine in machines)):
         if name not in living:
             with contextlib.suppress(FileNotFoundError):
                 namespace(name).unlink()
             run([ip, "netns", "add", name])
-    _batch(control_batch(_interfaces(CONTROL_NETNS)), CONTROL_NETNS)
-    for zone in ZONES:
-        _batch(zone_batch(zone), zone.name)
-        _sysctl(zone.name, "net/ipv4/ip_forward", "1")
+    _batch(control_batch(machines, _interfaces(CONTROL_NETNS)), CONTROL_NETNS)
+    for machine in machines:
+        _batch(machine_batch(machine, machines), machine.key)
+        _sysctl(machine.key, "net/ipv4/ip_forward", "1")
     if not linked():
         run([ip, "link", "add", HOST_LINK, "type", "veth", "peer", "name", HOST_PEER, "netns", CONTROL_NETNS])
     _batch([f"link set {HOST_PEER} master {BRIDGE} up"], CONTROL_NETNS)
     _sysctl(CONTROL_NETNS, "net/ipv4/ip_forward", "1")
-    _batch(host_batch())
+    for interface in ("all", BRIDGE):
+        # The host would keep being redirected to a machine that a load balancer has left.
+        _sysctl(CONTROL_NETNS, f"net/ipv4/conf/{interface}/send_redirects", "0")
+    _batch(host_batch(machines))
 
 
 def remove(made_folder: bool) -> None:
@@ -163,18 +168,18 @@ def linked() -> bool:
     return HOST_LINK in {name for _, name in socket.if_nameindex()}
 
 
-def link_up(zone: Zone) -> bool | None:
-    """Tell whether the zone's link to the others is up; None when there is no such link."""
+def link_up(machine: Machine) -> bool | None:
+    """Tell whether the machine's link to the others is up; None when there is no such link."""
     try:
-        links = json.loads(run([system("ip"), "-netns", CONTROL_NETNS, "-json", "link", "show", "dev", zone.name]))
+        links = json.loads(run([system("ip"), "-netns", CONTROL_NETNS, "-json", "link", "show", "dev", machine.key]))
     except LabError:
         return None
     return "UP" in links[0]["flags"]
 
 
-def set_link(zone: Zone, up: bool) -> None:
-    """Take the bridge's end of a zone's link up or down. The zone keeps its addresses and routes."""
-    _batch([f"link set {zone.name} {'up' if up else 'down'}"], CONTROL_NETNS)
+def set_links(machines: Iterable[Machine], up: bool) -> None:
+    """Take the bridge's ends of the machines' links up or down. Machines keep their addresses and routes."""
+    _batch([f"link set {machine.key} {'up' if up else 'down'}" for machine in machines], CONTROL_NETNS)
 
 
 def _mount_points(mountinfo: str) -> list[Path]:

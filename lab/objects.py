@@ -64,6 +64,15 @@ def objects() -> list[tuple[str, dict[str, Any]]]:
             ],
         ),
         _binding("lab:provisioner", "lab:provisioner", "lab:provisioner"),
+        _role(
+            "lab:balancers",
+            [
+                ("", ["services", "nodes"], ["list", "watch"]),
+                ("", ["services/status"], ["patch"]),
+                ("discovery.k8s.io", ["endpointslices"], ["list", "watch"]),
+            ],
+        ),
+        _binding("lab:balancers", "lab:balancers", "lab:balancers"),
         (
             f"/apis/storage.k8s.io/v1/storageclasses/{STORAGE_CLASS}",
             {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.plan import Zone
+from lab.plan import Machine
 
 LONGEST_ROOT = 60
 """Bytes a data directory's path may have: a socket's path in it must fit the kernel's 108 (unix(7))."""
@@ -58,19 +58,24 @@ class Layout:
         """Names directories of the host that were made to mount on, one a line."""
         return self.root / "mount-points"
 
-    def zone(self, zone: Zone) -> "ZoneLayout":
-        """Return the files of one zone."""
-        return ZoneLayout(self.root / "zones" / zone.name)
+    @property
+    def machines(self) -> Path:
+        """The machines, where they aren't MACHINES."""
+        return self.root / "machines.json"
+
+    def machine(self, machine: Machine) -> "MachineLayout":
+        """Return the files of one machine."""
+        return MachineLayout(self.root / "zones" / machine.key)
 
     @property
     def kept(self) -> frozenset[Path]:
         """What ``stop --keep-data`` leaves."""
-        return frozenset({self.kubeconfig, self.pki, self.etcd, self.volumes, self.completed})
+        return frozenset({self.kubeconfig, self.pki, self.etcd, self.volumes, self.machines, self.completed})
 
 
 @dataclass(frozen=True)
-class ZoneLayout:
-    """Files of one zone. They live as long as the zone runs."""
+class MachineLayout:
+    """Files of one machine. They live as long as it runs."""
 
     root: Path
 
@@ -116,11 +121,11 @@ class ZoneLayout:
 
     @property
     def isolated(self) -> Path:
-        """Made when the zone's mount namespace is complete."""
+        """Made when the machine's mount namespace is complete."""
         return self.root / "isolated"
 
     def private(self) -> dict[Path, Path]:
-        """Return the host's directories that the zone sees its own copy of, with where that copy is."""
+        """Return the host's directories that the machine sees its own copy of, with where that copy is."""
         return {
             Path("/var/lib/kubelet"): self.root / "kubelet",
             Path("/var/lib/cni"): self.root / "cni",

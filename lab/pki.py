@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from lab.paths import Layout
-from lab.plan import API_SERVICE, CLUSTER_DOMAIN, CONTROL_PLANE, ZONES, api_url
+from lab.plan import API_SERVICE, CLUSTER_DOMAIN, CONTROL_PLANE, MACHINES, Machine, api_url
 
 VALIDITY: Final = datetime.timedelta(days=365)
 RENEWAL: Final = datetime.timedelta(days=30)
@@ -38,7 +38,12 @@ class Leaf:
     """Whether the component is a client of the API server and needs a kubeconfig."""
 
 
-def leaves() -> tuple[Leaf, ...]:
+def kubelet_file(machine: Machine) -> str:
+    """Return how the files of a machine's kubelet are named; the beginning keeps them apart from all others."""
+    return f"kubelet-{machine.name}"
+
+
+def leaves(machines: Sequence[Machine] = MACHINES) -> tuple[Leaf, ...]:
     """Return every certificate the lab needs. The users are those of Kubernetes' own bootstrap roles if any."""
     services = (
         "kubernetes",
@@ -59,16 +64,17 @@ def leaves() -> tuple[Leaf, ...]:
         Leaf(file="kube-proxy", user="system:kube-proxy", kubeconfig=True),
         Leaf(file="coredns", user="lab:coredns", kubeconfig=True),
         Leaf(file="provisioner", user="lab:provisioner", kubeconfig=True),
+        Leaf(file="balancers", user="lab:balancers", kubeconfig=True),
         *(
             Leaf(
-                file=zone.node,
-                user=f"system:node:{zone.node}",
+                file=kubelet_file(machine),
+                user=f"system:node:{machine.name}",
                 group="system:nodes",
-                names=(zone.node,),
-                addresses=(zone.address,),
+                names=(machine.name,),
+                addresses=(machine.address,),
                 kubeconfig=True,
             )
-            for zone in ZONES
+            for machine in machines
         ),
     )
 
@@ -76,8 +82,9 @@ def leaves() -> tuple[Leaf, ...]:
 class Pki:
     """The lab's certificates, keys, tokens and kubeconfig files on disk."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, machines: Sequence[Machine] = MACHINES) -> None:
         self._layout = layout
+        self._leaves = leaves(machines)
 
     def certificate(self, name: str) -> Path:
         """Return a certificate's file."""
@@ -102,9 +109,9 @@ class Pki:
         self._layout.pki.chmod(0o700)
         if not self._current("ca"):
             self._make_authority()
-            for leaf in leaves():
+            for leaf in self._leaves:
                 self.certificate(leaf.file).unlink(missing_ok=True)
-        for leaf in leaves():
+        for leaf in self._leaves:
             if not self._current(leaf.file):
                 self._make_leaf(leaf)
             if leaf.kubeconfig:

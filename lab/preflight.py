@@ -17,7 +17,7 @@ _CAPABILITIES: Final = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21}
 """Bits in CapEff (linux/capability.h)."""
 
 _TOOLS: Final = (
-    *control_plane.NAMES,
+    *control_plane.PROGRAMS,
     "containerd",
     "containerd-shim-runc-v2",
     "runc",

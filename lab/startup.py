@@ -7,45 +7,51 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from lab import cgroups, control_plane, network, objects, template, zone, zone_images
+from lab import cgroups, control_plane, machine, machine_images, network, objects, template
 from lab.api import Api
 from lab.errors import LabError
+from lab.machine_record import record
 from lab.paths import Layout
 from lab.pki import Pki
-from lab.plan import CONTROL_PLANE, ZONES, Zone
+from lab.plan import CONTROL_PLANE, Machine
 from lab.process import Processes
 from lab.status import ready_nodes
 from lab.steps import Cancel, Report, Step, run
 
 
-def bring_up(files: Layout, archives: Sequence[Path], cancel: Cancel, report: Report) -> None:
+def bring_up(
+    files: Layout, machines: Sequence[Machine], archives: Sequence[Path], cancel: Cancel, report: Report
+) -> None:
     """Make and start what of the lab is missing, until all nodes take pods."""
     files.root.mkdir(parents=True, exist_ok=True)
     files.root.chmod(0o700)
+    record(files, machines)
     files.volumes.mkdir(exist_ok=True)
-    _make_mount_points(files)
-    run(_Start(files, archives, cancel, report).steps(), cancel)
+    _make_mount_points(files, machines[0])
+    run(_Start(files, machines, archives, cancel, report).steps(), cancel)
 
 
-def add_images(files: Layout, archives: Sequence[Path], cancel: Cancel, report: Report) -> None:
-    """Give the zones of a running lab the images that they lack, one zone beside the other."""
+def add_images(
+    files: Layout, machines: Sequence[Machine], archives: Sequence[Path], cancel: Cancel, report: Report
+) -> None:
+    """Give the machines of a running lab the images that they lack, one machine beside the other."""
     images = template.by_digest(archives)
     run(
         [
             Step(
                 name=place.name,
-                action=partial(zone_images.complete, files.zone(place), images, cancel, report),
+                action=partial(machine_images.complete, place, files.machine(place), images, cancel, report),
             )
-            for place in ZONES
+            for place in machines
         ],
         cancel,
     )
 
 
-def _make_mount_points(files: Layout) -> None:
-    """Make the directories that zones mount over, noting first which ones, so that a stop removes exactly those."""
+def _make_mount_points(files: Layout, any_machine: Machine) -> None:
+    """Make the directories that machines mount over, noting first which ones, so that a stop removes exactly those."""
     noted = set(files.mount_points.read_text().split()) if files.mount_points.exists() else set()
-    needed = [network.NAMESPACES, *files.zone(ZONES[0]).private()]
+    needed = [network.NAMESPACES, *files.machine(any_machine).private()]
     made = noted | {str(point) for point in needed if not point.exists()}
     files.mount_points.write_text("\n".join(sorted(made)))
     for point in needed:
@@ -55,12 +61,15 @@ def _make_mount_points(files: Layout) -> None:
 class _Start:
     """One start: what its steps share."""
 
-    def __init__(self, files: Layout, archives: Sequence[Path], cancel: Cancel, report: Report) -> None:
+    def __init__(
+        self, files: Layout, machines: Sequence[Machine], archives: Sequence[Path], cancel: Cancel, report: Report
+    ) -> None:
         self.files = files
+        self.machines = machines
         self.images = template.by_digest(archives)
         self.cancel = cancel
         self.report = report
-        self.pki = Pki(files)
+        self.pki = Pki(files, machines)
         self.processes = Processes(files)
         self.template = Path()
         self.since: dict[str, str] = {}
@@ -68,8 +77,8 @@ class _Start:
     def steps(self) -> list[Step]:
         """Return the start as steps with what each must wait for."""
         steps = [
-            Step(name="cgroups", action=cgroups.prepare),
-            Step(name="network", action=network.ensure),
+            Step(name="cgroups", action=lambda: cgroups.prepare(self.machines)),
+            Step(name="network", action=lambda: network.ensure(self.machines)),
             Step(name="pki", action=self.pki.ensure),
             Step(name="images", action=self.unpack),
             Step(name="etcd", action=lambda: self.launch(control_plane.ETCD), after=["network"]),
@@ -79,24 +88,27 @@ class _Start:
             Step(name="scheduler", action=lambda: self.launch(control_plane.SCHEDULER), after=["api"]),
             Step(name="dns", action=self.resolve, after=["objects"]),
             Step(name="volumes", action=lambda: self.launch(control_plane.PROVISIONER), after=["objects"]),
+            Step(name="balancers", action=lambda: self.launch(control_plane.BALANCERS), after=["objects"]),
         ]
-        for place in ZONES:
+        joins = [f"join {place.name}" for place in self.machines]
+        for place, join in zip(self.machines, joins, strict=True):
+            contain = f"contain {place.name}"
             steps += [
                 Step(
-                    name=place.name,
+                    name=contain,
                     action=partial(self.contain, place),
                     after=["cgroups", "network", "pki", "images"],
                 ),
-                Step(name=place.node, action=partial(self.join, place), after=["api", place.name]),
+                Step(name=join, action=partial(self.join, place), after=["api", contain]),
             ]
-        return [*steps, Step(name="nodes", action=self.wait_nodes, after=["controllers", *(z.node for z in ZONES)])]
+        return [*steps, Step(name="nodes", action=self.wait_nodes, after=["controllers", *joins])]
 
     def api(self) -> Api:
         """Return a client of the API server."""
         return Api(self.files.kubeconfig)
 
     def unpack(self) -> None:
-        """Make the template of the zones' containerd roots."""
+        """Make the template of the machines' containerd roots."""
         self.template = template.ensure(self.images, self.processes, self.cancel, self.report)
 
     def launch(self, name: str) -> None:
@@ -135,45 +147,45 @@ class _Start:
 
         self.cancel.wait_for("the start of cluster DNS", ready, timeout=60)
 
-    def contain(self, place: Zone) -> None:
-        """Start a zone's containerd; a zone whose namespace is gone starts afresh."""
+    def contain(self, place: Machine) -> None:
+        """Start a machine's containerd; a machine whose namespace is gone starts afresh."""
         self.cancel.check()
-        name = zone.process_name(zone.HOLDER, place)
-        files = self.files.zone(place)
+        name = machine.process_name(machine.HOLDER, place)
+        files = self.files.machine(place)
         holder = self.processes.find(name) if files.isolated.exists() else None
-        containerd = zone.process_name(zone.CONTAINERD, place)
+        containerd = machine.process_name(machine.CONTAINERD, place)
         if holder is None:
-            zone.end_all(place, self.processes)
+            machine.end_all(place, self.processes)
             shutil.rmtree(files.root, ignore_errors=True)
-            zone.write_configuration(place, self.files, self.pki)
+            machine.write_configuration(place, self.files, self.pki)
             template.clone(self.template, files.containerd)
-            zone_images.record(files, self.images)
-            self.processes.start(zone.holder(place))
+            machine_images.record(files, self.images)
+            self.processes.start(machine.holder(place))
             holder = self.processes.find(name)
             if holder is None:
                 raise LabError(f"{name} ended: {self.processes.last_words(name)}")
-            zone.isolate(place, self.files, holder, self.cancel)
+            machine.isolate(place, self.files, holder, self.cancel)
         if self.processes.find(containerd) is None:
             files.socket.unlink(missing_ok=True)
-        self.processes.start(zone.daemon(zone.CONTAINERD, place, self.files, self.pki, holder))
+        self.processes.start(machine.daemon(machine.CONTAINERD, place, self.files, self.pki, holder))
 
         def ready() -> bool:
             self.processes.check(containerd)
             return files.socket.exists()
 
         self.cancel.wait_for(f"the start of {containerd}", ready, timeout=60)
-        zone_images.complete(files, self.images, self.cancel, self.report)
+        machine_images.complete(place, files, self.images, self.cancel, self.report)
 
-    def join(self, place: Zone) -> None:
-        """Start a zone's kubelet and kube-proxy."""
+    def join(self, place: Machine) -> None:
+        """Start a machine's kubelet and kube-proxy."""
         self.cancel.check()
-        holder = self.processes.find(zone.process_name(zone.HOLDER, place))
+        holder = self.processes.find(machine.process_name(machine.HOLDER, place))
         if holder is None:
-            raise LabError(f"zone {place.name} ended while it was started; see `python -m lab logs`")
+            raise LabError(f"{place.name} ended while it was started; see `python -m lab logs`")
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        if self.processes.start(zone.daemon(zone.KUBELET, place, self.files, self.pki, holder)):
-            self.since[place.node] = now
-        self.processes.start(zone.daemon(zone.PROXY, place, self.files, self.pki, holder))
+        if self.processes.start(machine.daemon(machine.KUBELET, place, self.files, self.pki, holder)):
+            self.since[place.name] = now
+        self.processes.start(machine.daemon(machine.PROXY, place, self.files, self.pki, holder))
 
     def wait_nodes(self) -> None:
         """Wait until every node takes pods and every process still runs."""
@@ -181,11 +193,11 @@ class _Start:
         seen: set[str] = set()
 
         def ready() -> bool:
-            for place in ZONES:
-                self.processes.check(zone.process_name(zone.KUBELET, place))
+            for place in self.machines:
+                self.processes.check(machine.process_name(machine.KUBELET, place))
             for name in sorted(ready_nodes(api, self.since) - seen):
                 seen.add(name)
                 self.report(f"{name} is ready")
-            return len(seen) == len(ZONES)
+            return len(seen) == len(self.machines)
 
-        self.cancel.wait_for("all three nodes ready", ready, timeout=180, poll=0.1)
+        self.cancel.wait_for(f"all {len(self.machines)} nodes ready", ready, timeout=180, poll=0.1)

@@ -2,18 +2,22 @@
 
 import os
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from lab import cgroups, control_plane, network, zone
+from lab import cgroups, control_plane, machine, network
 from lab.api import Api
 from lab.errors import LabError
+from lab.machine_record import recorded
+from lab.nodes import node_ready
 from lab.paths import Layout
-from lab.plan import ZONES, Zone
+from lab.plan import Machine, zones
 from lab.process import Processes
 
 State = Literal["healthy", "unhealthy", "stopped"]
+Link = Literal["up", "down", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,14 +30,25 @@ class ProcessStatus:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MachineStatus:
+    """One machine."""
+
+    name: str
+    zone: str
+    ready: bool
+    """Whether its node is Ready and takes pods."""
+    link: Link
+
+
+@dataclass(frozen=True, kw_only=True)
 class ZoneStatus:
     """One zone."""
 
     name: str
-    node: str
     ready: bool
-    """Whether its node is Ready and takes pods."""
-    link: Literal["up", "down", "none"]
+    """Whether all of its nodes are Ready and take pods."""
+    link: Link
+    """Up when those of all of its machines are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,26 +60,16 @@ class Status:
     """Whether the API server is ready."""
     processes: tuple[ProcessStatus, ...]
     zones: tuple[ZoneStatus, ...]
+    machines: tuple[MachineStatus, ...]
     memory_bytes: int
     """Proportional set size of every process, pods included: a page that many share counts once (proc(5))."""
     cpu_cores: float | None
     """Mean use over the time it was measured; None when it wasn't."""
 
 
-def expected() -> list[str]:
+def expected(machines: Iterable[Machine]) -> list[str]:
     """Return the names of all processes of a running lab."""
-    return [*control_plane.NAMES, *(zone.process_name(kind, place) for place in ZONES for kind in zone.KINDS)]
-
-
-def node_ready(node: dict[str, Any], since: str = "") -> bool:
-    """Tell whether a node takes pods, by a heartbeat not older than ``since`` (RFC 3339, UTC).
-
-    What a former run left in etcd may still say Ready.
-    """
-    conditions = {condition["type"]: condition for condition in node["status"].get("conditions", [])}
-    ready = conditions.get("Ready", {})
-    tainted = any(taint["key"].startswith("node.kubernetes.io/") for taint in node["spec"].get("taints", []))
-    return ready.get("status") == "True" and ready.get("lastHeartbeatTime", "") >= since and not tainted
+    return [*control_plane.NAMES, *(machine.process_name(kind, each) for each in machines for kind in machine.KINDS)]
 
 
 def ready_nodes(api: Api, since: dict[str, str] | None = None) -> set[str]:
@@ -77,7 +82,8 @@ def ready_nodes(api: Api, since: dict[str, str] | None = None) -> set[str]:
 def collect(layout: Layout, sample: float = 0.0) -> Status:
     """Return the lab's status; measure its use of processors for ``sample`` seconds."""
     processes = Processes(layout)
-    found = {name: processes.find(name) for name in expected()}
+    planned = recorded(layout)
+    found = {name: processes.find(name) for name in expected(planned)}
     api, nodes = False, set[str]()
     if found[control_plane.API_SERVER] is not None:
         try:
@@ -87,12 +93,12 @@ def collect(layout: Layout, sample: float = 0.0) -> Status:
         except (LabError, OSError):
             api = False
     running = any(found.values())
-    zones = tuple(
-        ZoneStatus(name=place.name, node=place.node, ready=place.node in nodes, link=_link(running, place))
-        for place in ZONES
+    machines = tuple(
+        MachineStatus(name=each.name, zone=each.zone, ready=each.name in nodes, link=_link(running, each))
+        for each in planned
     )
     members = processes.owned() | cgroups.processes() if running else set()
-    complete = api and all(found.values()) and all(one.ready and one.link == "up" for one in zones)
+    complete = api and all(found.values()) and all(one.ready and one.link == "up" for one in machines)
     return Status(
         state="healthy" if complete else "unhealthy" if running else "stopped",
         api=api,
@@ -100,13 +106,20 @@ def collect(layout: Layout, sample: float = 0.0) -> Status:
             ProcessStatus(name=name, running=identity is not None, pid=identity.pid if identity else None)
             for name, identity in found.items()
         ),
-        zones=zones,
+        zones=tuple(_zone(name, [each for each in machines if each.zone == name]) for name in zones(planned)),
+        machines=machines,
         memory_bytes=sum(map(_memory, members)),
         cpu_cores=_cores(members, sample) if sample > 0 else None,
     )
 
 
-def _link(running: bool, place: Zone) -> Literal["up", "down", "none"]:
+def _zone(name: str, machines: Sequence[MachineStatus]) -> ZoneStatus:
+    links = {each.link for each in machines}
+    link: Link = "none" if "none" in links else "down" if "down" in links else "up"
+    return ZoneStatus(name=name, ready=all(each.ready for each in machines), link=link)
+
+
+def _link(running: bool, place: Machine) -> Link:
     up = network.link_up(place) if running else None
     return "none" if up is None else "up" if up else "down"
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from lab import cgroups, control_plane, network, zone
+from lab import cgroups, control_plane, machine, network
+from lab.machine_record import recorded
 from lab.paths import Layout
-from lab.plan import ZONES
 from lab.process import Identity, Processes, end, kill_all, signal_all
 from lab.steps import Report
 
@@ -21,8 +21,8 @@ GRACE: Final = 15.0
 def tear_down(files: Layout, *, keep_data: bool, report: Report) -> None:
     """End every process and remove what the lab made, but with ``keep_data`` the cluster's state and volumes."""
     processes = Processes(files)
-    restarting = [control_plane.CONTROLLER_MANAGER, *(zone.process_name(zone.KUBELET, place) for place in ZONES)]
-    end(_found(processes, restarting), 0)
+    kubelets = [machine.process_name(machine.KUBELET, place) for place in recorded(files)]
+    end(_found(processes, [control_plane.CONTROLLER_MANAGER, *kubelets]), 0)
     if keep_data:
         report("ending the pods")
         _end_pods(GRACE)

@@ -1,6 +1,6 @@
 """A containerd root with the lab's images imported and unpacked, made once and kept in the cache.
 
-Unpacking takes seconds per zone. Layers are only read once they are unpacked, so each zone's root links to the
+Unpacking takes seconds per machine. Layers are only read once they are unpacked, so each machine's root links to the
 template's files instead of copying them, which also lets the kernel keep one copy of them in memory. Databases are
 copied.
 """
@@ -115,7 +115,7 @@ def _run_cancellable(command: list[str], cancel: Cancel) -> None:
 
 
 def clone(template: Path, target: Path) -> None:
-    """Give a zone its containerd root: directories anew, databases copied, all other files linked.
+    """Give a machine its containerd root: directories anew, databases copied, all other files linked.
 
     Where the two lie on different file systems, or links are refused, files are copied.
     """

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.bare_lab import untouched
 from tests.e2e.harness import Platform, ops
 from tests.e2e.lab_claim import claimed
 
@@ -29,6 +30,14 @@ def platform(lab_claim: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
     running = Platform(tmp_path_factory.mktemp("clients"))
     running.wait_healthy()
     yield running
+
+
+@pytest.fixture
+def before(lab_claim: None) -> Iterator[dict[str, object]]:
+    """What the machine looked like; afterwards no lab runs and it must look so again."""
+    del lab_claim
+    with untouched() as found:
+        yield found
 
 
 @pytest.fixture

@@ -1,97 +1,32 @@
 """Starts and stops of the lab itself, with no stack on it: nothing leaks, whatever happens."""
 
-import json
 import os
 import signal
-import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lab import cgroups, network
 from lab.api import Api
-from lab.images.ensure import KAFKA, PAUSE, ensure_images
+from lab.images.ensure import PAUSE, ensure_images
 from lab.paths import layout
-from lab.plan import CGROUP, HOST_LINK, NETWORK_NAMESPACES, ZONES
-from lab.process import Processes, identify, marked
+from lab.plan import MACHINES, ZONES
+from lab.process import Processes
 from lab.template import image_digest
-from tests.e2e.harness import ROOT, Finished, run, wait_for
+from tests.e2e.bare_lab import ASK, LAB, NAMESPACED, ask, ask_from, claim, kubectl, lab, pod, remains, status
+from tests.e2e.harness import ROOT, run, wait_for
 from toolchain.programs import program
 
 pytestmark = [pytest.mark.e2e, pytest.mark.e2e_lifecycle]
-
-LAB = (sys.executable, "-m", "lab")
-
-ECHO = """\
-use IO::Socket::INET;
-my $server = IO::Socket::INET->new(Listen => 16, LocalPort => 8000, ReuseAddr => 1) or die;
-while (my $client = $server->accept) {
-    my $peer = $client->peerhost;
-    print $client "$ENV{HOSTNAME} $peer\\n";
-    close $client;
-}
-"""
-ASK = """\
-use IO::Socket::INET;
-my $to = IO::Socket::INET->new(PeerAddr => $ARGV[0], PeerPort => $ARGV[1], Timeout => 10) or die "$@\\n"; print <$to>;
-"""
-
-
-def lab(*arguments: str, check: bool = True) -> Finished:
-    return run(*LAB, *arguments, check=check)
-
-
-def status() -> dict[str, Any]:
-    document = json.loads(lab("status", "--json", check=False).out)
-    assert isinstance(document, dict)
-    return document
 
 
 def pid(name: str) -> int:
     (found,) = (process["pid"] for process in status()["processes"] if process["name"] == name)
     assert isinstance(found, int)
     return found
-
-
-def remains() -> dict[str, object]:
-    """Everything of the lab on this machine; processes the kernel has still to bury don't count."""
-    folders = (
-        layout().root,
-        network.NAMESPACES,
-        Path("/var/lib/cni"),
-        Path("/var/lib/kubelet"),
-        Path("/run/containerd"),
-    )
-    return {
-        "processes": sorted(number for number in set(marked()) | cgroups.processes() if identify(number)),
-        "namespaces": [name for name in NETWORK_NAMESPACES if network.namespace(name).exists()],
-        "mounts": sorted(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
-        "cgroups": [str(path) for one in cgroups.hierarchies() for path in one.root.glob(f"{CGROUP}*")],
-        "links": sorted(name for _, name in socket.if_nameindex()),
-        "routes": run("ip", "route").out,
-        "folders": [str(folder) for folder in folders if folder.exists()],
-        "files": sorted(str(path) for path in Path("/run/containerd").rglob("*")),
-    }
-
-
-@pytest.fixture
-def before(lab_claim: None) -> Iterator[dict[str, object]]:
-    """What the machine looked like; afterwards no lab runs and it must look so again."""
-    del lab_claim
-    if status()["state"] != "stopped":
-        pytest.fail("a lab is running: these tests start and stop it, stop it first with `make down`")
-    lab("stop")
-    found = remains()
-    assert HOST_LINK not in str(found)
-    yield found
-    lab("stop")
-    assert remains() == found
 
 
 def start_and(act: Callable[["subprocess.Popen[str]"], None], said: str) -> tuple[int, str]:
@@ -116,7 +51,7 @@ def test_started_twice_and_stopped_twice(before: dict[str, object]) -> None:
     now = status()
     assert now["state"] == "healthy"
     assert [(zone["name"], zone["ready"], zone["link"]) for zone in now["zones"]] == [
-        (zone.name, True, "up") for zone in ZONES
+        (zone, True, "up") for zone in ZONES
     ]
     assert lab("status").code == 0
     lab("stop")
@@ -158,24 +93,24 @@ def test_two_starts_at_once_make_one_lab(before: dict[str, object]) -> None:
 
 
 def test_a_running_lab_gets_the_images_it_lacks(before: dict[str, object]) -> None:
-    """As after a pull that needs another image: here one is taken away from one zone."""
+    """As after a pull that needs another image: here one is taken away from one machine."""
     del before
     lab("start")
-    zone = layout().zone(ZONES[1])
+    machine = layout().machine(MACHINES[1])
 
     def images() -> str:
-        return run(str(program("ctr")), "--address", str(zone.socket), "-n", "k8s.io", "images", "list", "-q").out
+        return run(str(program("ctr")), "--address", str(machine.socket), "-n", "k8s.io", "images", "list", "-q").out
 
     assert PAUSE in images()
     (reference,) = (line for line in images().split() if line.endswith(PAUSE))
-    run(str(program("ctr")), "--address", str(zone.socket), "-n", "k8s.io", "images", "remove", reference)
-    known = zone.images.read_text().split()
+    run(str(program("ctr")), "--address", str(machine.socket), "-n", "k8s.io", "images", "remove", reference)
+    known = machine.images.read_text().split()
     assert PAUSE not in images()
     digests = {image_digest(archive) for archive in ensure_images(print) if "pause" in str(archive)}
-    zone.images.write_text("".join(f"{one}\n" for one in known if one not in digests))
+    machine.images.write_text("".join(f"{one}\n" for one in known if one not in digests))
     lab("start")
     assert PAUSE in images()
-    assert set(zone.images.read_text().split()) == set(known)
+    assert set(machine.images.read_text().split()) == set(known)
 
 
 def test_dead_parts_are_started_again(before: dict[str, object]) -> None:
@@ -202,37 +137,6 @@ def test_cut_zone_is_lost_and_found(before: dict[str, object]) -> None:
     wait_for("the return of node-b", lambda: status()["state"] == "healthy")
 
 
-def pod(name: str, zone: str) -> dict[str, Any]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "labels": {"app": "echo"}},
-        "spec": {
-            "terminationGracePeriodSeconds": 0,
-            "nodeSelector": {"topology.kubernetes.io/zone": zone},
-            "securityContext": {"runAsUser": 1000, "fsGroup": 1000},
-            "containers": [
-                {
-                    "name": "echo",
-                    "image": KAFKA,
-                    "command": ["perl", "-e", ECHO],
-                    "volumeMounts": [{"name": "data", "mountPath": "/data"}],
-                }
-            ],
-            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": name}}],
-        },
-    }
-
-
-def claim(name: str) -> dict[str, Any]:
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": name},
-        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
-    }
-
-
 SERVICE = {
     "apiVersion": "v1",
     "kind": "Service",
@@ -244,18 +148,6 @@ SERVICE = {
     },
 }
 
-NAMESPACED = "/api/v1/namespaces/default"
-
-
-def kubectl(*arguments: str, check: bool = True) -> Finished:
-    return run(str(program("kubectl")), "--kubeconfig", str(layout().kubeconfig), *arguments, check=check)
-
-
-def ask(address: str, port: int) -> list[str]:
-    """Return the name of the pod that answers the host, and whom it sees."""
-    return run("perl", "-e", ASK, address, str(port)).out.split()
-
-
 def answers(address: str) -> bool:
     return run("perl", "-e", ASK, address, "8000", check=False).code == 0
 
@@ -264,19 +156,15 @@ def kept(pod_name: str) -> bool:
     return kubectl("exec", pod_name, "--", "cat", "/data/kept", check=False).out == "kept"
 
 
-def ask_from(pod_name: str, address: str, port: int) -> list[str]:
-    return kubectl("exec", pod_name, "--", "perl", "-e", ASK, address, str(port)).out.split()
-
-
 def test_pods_volumes_and_names_and_a_restart_with_all_of_it(before: dict[str, object]) -> None:
     lab("start")
     api = Api(layout().kubeconfig)
     wait_for("the default service account", lambda: "default" in str(api.get(f"{NAMESPACED}/serviceaccounts")))
-    names = {f"echo-{zone.name}": zone for zone in ZONES}
+    names = {f"echo-{machine.zone}": machine for machine in MACHINES}
     api.request("POST", f"{NAMESPACED}/services", SERVICE)
-    for name, zone in names.items():
+    for name, machine in names.items():
         api.request("POST", f"{NAMESPACED}/persistentvolumeclaims", claim(name))
-        api.request("POST", f"{NAMESPACED}/pods", pod(name, zone.name))
+        api.request("POST", f"{NAMESPACED}/pods", pod(name, machine.zone))
 
     def addresses() -> dict[str, str]:
         client = Api(layout().kubeconfig)
@@ -290,8 +178,8 @@ def test_pods_volumes_and_names_and_a_restart_with_all_of_it(before: dict[str, o
         assert ask(address, 8000) == [name, "198.18.0.254"]
         for other, source in addresses().items():
             assert ask_from(other, address, 8000) == [name, source]
-    for zone in ZONES:
-        assert ask(str(zone.address), 32000)[0] in names
+    for machine in MACHINES:
+        assert ask(str(machine.address), 32000)[0] in names
     for name in names:
         assert {ask_from(name, "echo.default.svc.cluster.local", 80)[0] for _ in range(12)} <= set(names)
         assert kubectl("exec", name, "--", "getent", "hosts", "registry.example.org", check=False).code == 2

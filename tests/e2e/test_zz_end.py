@@ -50,7 +50,7 @@ def traces() -> dict[str, list[str]]:
     ours["processes"] = [
         line
         for line in processes
-        if (line and Path(line.split(" ")[0]).name.startswith(programs)) or "kafka.Kafka" in line
+        if (line and Path(line.split(" ")[0]).name.startswith(programs)) or any(name in line for name in ("kafka.Kafka", "lab.balancer_controller"))
     ]
     return ours
 

@@ -1,14 +1,16 @@
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
-from lab import control_plane, objects, zone
+from lab import control_plane, machine, objects
 from lab.paths import Layout
 from lab.pki import Pki, leaves
-from lab.plan import ZONES
+from lab.plan import MACHINES, Taint
+from lab.process import Identity
 
 FILES = Layout(Path("/lab"))
 KEYS = Pki(FILES)
-PLACE = ZONES[1]
+PLACE = MACHINES[1]
 
 
 def flags(rendered: list[str]) -> dict[str, str]:
@@ -47,7 +49,7 @@ def test_secrets_are_files_never_arguments() -> None:
 def test_lost_node_is_noticed_after_several_missed_leases() -> None:
     rendered = flags(control_plane.controller_manager_flags(KEYS))
     grace = int(rendered["node-monitor-grace-period"].removesuffix("s"))
-    lease = zone.kubelet_config(PLACE, FILES.zone(PLACE), KEYS)["nodeLeaseDurationSeconds"]
+    lease = machine.kubelet_config(PLACE, FILES.machine(PLACE), KEYS)["nodeLeaseDurationSeconds"]
     # A kubelet renews its lease four times within its duration.
     assert grace >= 3 * lease / 4
 
@@ -63,9 +65,9 @@ def test_dns_serves_the_root_and_asks_nobody() -> None:
     assert "forward" not in corefile
 
 
-def test_containerd_works_below_the_zones_directory() -> None:
-    files = FILES.zone(PLACE)
-    document = tomllib.loads(zone.containerd_config(files, Path("/cache/cni")))
+def test_containerd_works_below_the_machines_directory() -> None:
+    files = FILES.machine(PLACE)
+    document = tomllib.loads(machine.containerd_config(files, Path("/cache/cni")))
     cri = document["plugins"]["io.containerd.grpc.v1.cri"]
     assert document["root"] == "/lab/zones/az-b/containerd"
     assert document["grpc"]["address"] == "/lab/zones/az-b/containerd.sock"
@@ -74,23 +76,38 @@ def test_containerd_works_below_the_zones_directory() -> None:
     assert cri["cni"] == {"bin_dir": "/cache/cni", "conf_dir": "/lab/zones/az-b/net.d"}
 
 
-def test_pods_get_addresses_of_their_zone() -> None:
-    plugin = zone.network_config(PLACE)["plugins"][0]
+def test_pods_get_addresses_of_their_machine() -> None:
+    plugin = machine.network_config(PLACE)["plugins"][0]
     assert plugin["ipam"]["ranges"] == [[{"subnet": "198.18.3.0/24"}]]
     assert plugin["ipMasq"] is False
 
 
 def test_kubelet_has_a_cgroup_a_certificate_and_no_anonymous_caller() -> None:
-    config = zone.kubelet_config(PLACE, FILES.zone(PLACE), KEYS)
+    config = machine.kubelet_config(PLACE, FILES.machine(PLACE), KEYS)
     assert config["cgroupRoot"] == "/kafka-lab/az-b"
-    assert config["tlsCertFile"] == "/lab/pki/node-b.crt"
+    assert config["tlsCertFile"] == "/lab/pki/kubelet-node-b.crt"
     assert config["authentication"]["anonymous"] == {"enabled": False}
     assert config["authorization"] == {"mode": "Webhook"}
     assert config["clusterDNS"] == ["198.18.0.1"]
 
 
+def test_kubelet_registers_with_the_machines_labels_and_taints() -> None:
+    place = replace(
+        PLACE,
+        name="broker-1b",
+        labels={**PLACE.labels, "pool": "broker"},
+        taints=(Taint(key="pool", value="broker", effect="NoSchedule"),),
+    )
+    config = machine.kubelet_config(place, FILES.machine(place), KEYS)
+    assert config["registerWithTaints"] == [{"key": "pool", "value": "broker", "effect": "NoSchedule"}]
+    command = [str(part) for part in machine.daemon("kubelet", place, FILES, KEYS, Identity(1, 1, "boot")).command]
+    assert "--hostname-override=broker-1b" in command
+    zone, region = "topology.kubernetes.io/zone=az-b", "topology.kubernetes.io/region=lab"
+    assert f"--node-labels={zone},{region},pool=broker" in command
+
+
 def test_kube_proxy_leaves_the_kernels_limits_alone() -> None:
-    config = zone.proxy_config(PLACE, KEYS)
+    config = machine.proxy_config(PLACE, KEYS)
     assert (config["conntrack"]["maxPerCore"], config["conntrack"]["min"]) == (0, 0)
     assert config["clusterCIDR"] == "198.18.0.0/18"
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from lab import network
-from lab.plan import ZONES
+from lab.plan import MACHINES
 
 MOUNTINFO = """\
 22 27 0:21 / /run rw shared:5 - tmpfs tmpfs rw
@@ -19,29 +19,32 @@ def test_only_mounted_namespaces_are_alive() -> None:
 
 
 def test_first_start_makes_bridge_and_links() -> None:
-    batch = network.control_batch({"lo"})
+    batch = network.control_batch(MACHINES, {"lo"})
     assert "link add d0 type bridge" in batch
     assert [line for line in batch if "veth" in line] == [
-        f"link add {zone.name} type veth peer name eth0 netns {zone.name}" for zone in ZONES
+        f"link add {machine.key} type veth peer name eth0 netns {machine.key}" for machine in MACHINES
     ]
 
 
 def test_second_start_makes_nothing_twice_and_brings_cut_links_up() -> None:
-    batch = network.control_batch({"lo", "d0", "az-a", "az-b", "az-c", "host"})
+    batch = network.control_batch(MACHINES, {"lo", "d0", "az-a", "az-b", "az-c", "host"})
     assert not [line for line in batch if line.startswith("link add")]
-    assert all(f"link set {zone.name} master d0 up" in batch for zone in ZONES)
+    assert all(f"link set {machine.key} master d0 up" in batch for machine in MACHINES)
 
 
-def test_pods_of_other_zones_are_one_hop_away() -> None:
-    batch = network.zone_batch(ZONES[0])
+def test_pods_of_other_machines_are_one_hop_away() -> None:
+    batch = network.machine_batch(MACHINES[0], MACHINES)
     assert "route replace 198.18.3.0/24 via 198.18.0.3" in batch
     assert "route replace 198.18.4.0/24 via 198.18.0.4" in batch
     assert not [line for line in batch if "198.18.2.0/24" in line]
 
 
-def test_host_reaches_every_pod_over_the_labs_interface_only() -> None:
-    routes = [line for line in network.host_batch() if line.startswith("route")]
-    assert routes == [f"route replace {zone.pods} via {zone.address} dev kafka-lab0" for zone in ZONES]
+def test_host_reaches_every_pod_and_balancer_over_the_labs_interface_only() -> None:
+    routes = [line for line in network.host_batch(MACHINES) if line.startswith("route")]
+    assert routes == [
+        *(f"route replace {machine.pods} via {machine.address} dev kafka-lab0" for machine in MACHINES),
+        "route replace 198.18.80.0/24 via 198.18.0.1 dev kafka-lab0",
+    ]
 
 
 @pytest.mark.parametrize(

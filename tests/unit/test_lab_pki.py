@@ -46,12 +46,13 @@ def test_api_server_is_reached_from_host_zones_and_pods(made: tuple[Layout, Pki]
 @pytest.mark.parametrize(
     ("file", "user", "group"),
     [
-        ("node-a", "system:node:node-a", "system:nodes"),
+        ("kubelet-node-a", "system:node:node-a", "system:nodes"),
         ("controller-manager", "system:kube-controller-manager", None),
         ("scheduler", "system:kube-scheduler", None),
         ("kube-proxy", "system:kube-proxy", None),
         ("coredns", "lab:coredns", None),
         ("provisioner", "lab:provisioner", None),
+        ("balancers", "lab:balancers", None),
     ],
 )
 def test_every_component_has_its_own_identity(
@@ -69,7 +70,7 @@ def test_nobody_but_the_administrator_is_a_master(made: tuple[Layout, Pki]) -> N
 
 
 def test_node_serves_under_its_address(made: tuple[Layout, Pki]) -> None:
-    found = certificate(made[1], "node-b")
+    found = certificate(made[1], "kubelet-node-b")
     assert names(found) == ({"node-b"}, {IPv4Address("198.18.0.3")})
     usage = found.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert set(usage) == {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH}
@@ -115,10 +116,10 @@ def test_expiring_certificate_is_renewed_alone(tmp_path: Path, monkeypatch: pyte
     keys = Pki(Layout(tmp_path))
     keys.ensure()
     token, others = keys.tokens.read_text(), keys.certificate("ca").read_bytes()
-    old = keys.certificate("node-a").read_bytes()
+    old = keys.certificate("kubelet-node-a").read_bytes()
     monkeypatch.setattr(pki, "RENEWAL", datetime.timedelta(days=366))
     Pki(Layout(tmp_path)).ensure()
-    assert keys.certificate("node-a").read_bytes() != old
+    assert keys.certificate("kubelet-node-a").read_bytes() != old
     assert (keys.tokens.read_text(), keys.certificate("ca").read_bytes()) == (token, others)
 
 

@@ -4,8 +4,9 @@ import pytest
 
 from lab import preflight
 from lab.errors import LabError
-from lab.faults import zone_named
+from lab.faults import machines_of_zone
 from lab.paths import Layout
+from lab.plan import MACHINES
 from lab.tools import run, system
 
 
@@ -64,4 +65,4 @@ def test_failed_program_is_quoted() -> None:
 
 def test_unknown_zone_is_told_the_known() -> None:
     with pytest.raises(LabError, match=r"^zone 'az-q' is unknown: it must be one of az-a, az-b, az-c$"):
-        zone_named("az-q")
+        machines_of_zone("az-q", MACHINES)

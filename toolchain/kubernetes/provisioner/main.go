@@ -1,5 +1,5 @@
-// Command lab-provisioner gives claims of the lab's storage class local volumes in the zone their pod was scheduled to,
-// grows them in place, and removes them with their claims.
+// Command lab-provisioner gives claims of the lab's storage class, and of classes that name EBS' driver, local volumes in
+// the zone their pod was scheduled to, grows them in place, and removes them with their claims.
 //
 // It needs: get, list, watch, patch on persistentvolumeclaims; patch on persistentvolumeclaims/status; all verbs on
 // persistentvolumes; get, list, watch on nodes and storageclasses.

@@ -21,9 +21,11 @@ import (
 const (
 	// provisionerName is what a StorageClass names us by.
 	provisionerName = "lab.local/zone-directory"
-	provisionedBy   = "pv.kubernetes.io/provisioned-by"
-	selectedNode    = "volume.kubernetes.io/selected-node"
-	zoneLabel       = "topology.kubernetes.io/zone"
+	// ebsDriver is who classes of the cloud name: a volume of EBS is likewise in one zone, for all machines of it.
+	ebsDriver     = "ebs.csi.aws.com"
+	provisionedBy = "pv.kubernetes.io/provisioned-by"
+	selectedNode  = "volume.kubernetes.io/selected-node"
+	zoneLabel     = "topology.kubernetes.io/zone"
 
 	claimKind  = "claim"
 	volumeKind = "volume"
@@ -66,7 +68,7 @@ func (p *provisioner) reconcile(ctx context.Context, item key) error {
 	return p.expand(ctx, claim, class)
 }
 
-// class returns the claim's storage class if it is ours.
+// class returns the claim's storage class if it is ours to serve.
 func (p *provisioner) class(claim *core.PersistentVolumeClaim) (*storage.StorageClass, error) {
 	if claim.Spec.StorageClassName == nil || claim.DeletionTimestamp != nil {
 		return nil, nil
@@ -75,13 +77,13 @@ func (p *provisioner) class(claim *core.PersistentVolumeClaim) (*storage.Storage
 	if err != nil {
 		return nil, ignoreNotFound(err)
 	}
-	if class.Provisioner != provisionerName {
+	if class.Provisioner != provisionerName && class.Provisioner != ebsDriver {
 		return nil, nil
 	}
 	return class, nil
 }
 
-// provision makes directory and volume on the node the scheduler chose. Both may be there from an attempt that was cut.
+// provision makes directory and volume for the zone of the node the scheduler chose: all machines see the directory. Both may be there from an attempt that was cut.
 func (p *provisioner) provision(ctx context.Context, claim *core.PersistentVolumeClaim, class *storage.StorageClass) error {
 	chosen := claim.Annotations[selectedNode]
 	if chosen == "" {
@@ -139,7 +141,6 @@ func volumeFor(claim *core.PersistentVolumeClaim, class *storage.StorageClass, n
 			NodeAffinity: &core.VolumeNodeAffinity{Required: &core.NodeSelector{
 				NodeSelectorTerms: []core.NodeSelectorTerm{{MatchExpressions: []core.NodeSelectorRequirement{
 					{Key: zoneLabel, Operator: core.NodeSelectorOpIn, Values: []string{zone}},
-					{Key: core.LabelHostname, Operator: core.NodeSelectorOpIn, Values: []string{node.Labels[core.LabelHostname]}},
 				}}},
 			}},
 		},
