@@ -14,7 +14,7 @@ from config.base import Spec
 from config.errors import Problem, dotted, from_pydantic, shown, suggestion
 from config.yaml_file import read_yaml, yaml_problem
 from lab.errors import LabError
-from lab.plan import CONTROL_NETNS, INDEXES, REGION, REGION_LABEL, ZONE_LABEL, ZONES, Machine, Taint
+from lab.plan import INDEXES, REGION, REGION_LABEL, ZONE_LABEL, ZONES, Machine, Taint, machine_key
 
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _VALUE: Final = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
@@ -84,7 +84,7 @@ def _machine(spec: MachineSpec, index: int, zones: Mapping[str, str]) -> Machine
         name=spec.name,
         zone=spec.zone,
         index=index,
-        key=f"{CONTROL_NETNS}-{index}",
+        key=machine_key(index),
         called=spec.name,
         labels={ZONE_LABEL: zones.get(spec.zone, spec.zone), REGION_LABEL: REGION, **spec.labels},
         taints=tuple(Taint(key=each.key, effect=each.effect.value, value=each.value) for each in spec.taints),

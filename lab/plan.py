@@ -110,7 +110,13 @@ MACHINES: Final = tuple(
 )
 """Those of a lab that was not given others: one in each zone."""
 
-NETWORK_NAMESPACES: Final = (CONTROL_NETNS, *ZONES, *(f"{CONTROL_NETNS}-{index}" for index in INDEXES))
+
+def machine_key(index: int) -> str:
+    """Return the key of a machine of others than MACHINES."""
+    return f"{CGROUP}-{index}"
+
+
+NETWORK_NAMESPACES: Final = (CONTROL_NETNS, *ZONES, *(machine_key(index) for index in INDEXES))
 """Every name that a network namespace of a lab may have, whatever its machines are."""
 
 

@@ -42,9 +42,9 @@ def test_mistakes_are_named_all_at_once(case: dict[str, Any]) -> None:
 def test_machines_have_addresses_in_the_order_of_the_file() -> None:
     found = parse(GOOD, "machines.yaml")
     assert [(each.name, each.zone, str(each.address), str(each.pods), each.cgroup) for each in found] == [
-        ("broker-1a", "az-a", "198.18.0.2", "198.18.2.0/24", "/kafka-lab/lab-2"),
-        ("companions-1a", "az-a", "198.18.0.3", "198.18.3.0/24", "/kafka-lab/lab-3"),
-        ("companions-1b", "az-b", "198.18.0.4", "198.18.4.0/24", "/kafka-lab/lab-4"),
+        ("broker-1a", "az-a", "198.18.0.2", "198.18.2.0/24", "/kafka-lab/kafka-lab-2"),
+        ("companions-1a", "az-a", "198.18.0.3", "198.18.3.0/24", "/kafka-lab/kafka-lab-3"),
+        ("companions-1b", "az-b", "198.18.0.4", "198.18.4.0/24", "/kafka-lab/kafka-lab-4"),
     ]
     assert zones(found) == ("az-a", "az-b")
 

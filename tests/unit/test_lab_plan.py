@@ -17,11 +17,12 @@ from lab.plan import (
     POD_NETWORK,
     SERVICE_NETWORK,
     Machine,
+    machine_key,
     zones,
 )
 
 EVERY = tuple(
-    Machine(name=f"machine-{index}", zone="az-a", index=index, key=f"lab-{index}", called=f"machine-{index}")
+    Machine(name=f"machine-{index}", zone="az-a", index=index, key=machine_key(index), called=f"machine-{index}")
     for index in INDEXES
 )
 
@@ -53,6 +54,10 @@ def test_three_zones_with_their_nodes() -> None:
     assert zones(MACHINES) == ("az-a", "az-b", "az-c")
     assert MACHINES[1].labels == {"topology.kubernetes.io/zone": "az-b", "topology.kubernetes.io/region": "lab"}
     assert str(API_SERVICE) == "198.18.64.1"
+
+
+def test_keys_fit_where_the_kernel_wants_an_interface_named() -> None:
+    assert all(len(machine.key) <= 15 for machine in EVERY)
 
 
 def test_a_stop_knows_every_name_that_a_namespace_may_have() -> None:
