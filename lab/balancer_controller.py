@@ -100,14 +100,17 @@ class Controller:
             run([system("ip"), "-batch", "-"], "\n".join(commands) + "\n")
             self._routes = wanted
         for each in found:
-            if not each.published(known.objects["services"][f"{each.namespace}/{each.name}"]):
-                self._publish(each)
+            name = f"{each.namespace}/{each.name}"
+            if not each.published(known.objects["services"][name]):
+                # Other changes may come before this one's echo.
+                known.take(Change(kind="services", present={name: self._publish(each)}))
 
-    def _publish(self, balancer: Balancer) -> None:
+    def _publish(self, balancer: Balancer) -> dict[str, Any]:
         path = f"/api/v1/namespaces/{balancer.namespace}/services/{balancer.name}/status"
         body = {"status": {"loadBalancer": {"ingress": balancer.ingress}}}
-        self._api.request("PATCH", path, body, "application/merge-patch+json")
-        _log(f"{balancer.namespace}/{balancer.name}: {balancer.address} by way of {balancer.machine}")
+        said: dict[str, Any] = self._api.request("PATCH", path, body, "application/merge-patch+json")
+        _log(f"{balancer.namespace}/{balancer.name} has {balancer.address}")
+        return said
 
 
 def present_routes() -> dict[IPv4Address, IPv4Address]:

@@ -40,7 +40,7 @@ def start(report: Report = silent, machines: Sequence[Machine] | None = None) ->
                     report("the lab is running")
                     add_images(files, planned, ensure_images(report), cancel, report)
                     return
-                preflight.check(files)
+                preflight.check(files, len(planned))
                 _start(files, planned, cancel, report)
         except OSError as error:
             raise LabError(f"the lab can't start: {error}") from error

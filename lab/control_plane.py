@@ -57,7 +57,8 @@ UNUSED_CONTROLLERS: Final = (
     "ttl-controller",
     "volumeattributesclass-protection-controller",
 )
-"""Controllers for what the lab doesn't have, or has itself: clouds, load balancers, certificate requests, devices, volumes that are attached."""
+"""Controllers for what the lab doesn't have, or has itself: clouds, certificate requests, devices, volumes that are
+attached, load balancers."""
 
 
 def etcd_flags(layout: Layout) -> list[str]:

@@ -24,7 +24,7 @@ def machines_of_zone(name: str, machines: Sequence[Machine]) -> list[Machine]:
 
 
 def cut_zone(name: str) -> None:
-    """Take a zone's links down; its pods run on, and nothing from outside a machine reaches them. A zone already cut stays cut."""
+    """Take a zone's links down; its pods run on, and only their machine reaches them. A zone already cut stays cut."""
     _set_link(name, up=False)
 
 

@@ -125,9 +125,7 @@ def _from(name: str, network: IPv4Network) -> Iterator[IPv4Address]:
     return (network[1 + (first + step) % count] for step in range(count))
 
 
-def route_changes(
-    routes: Mapping[IPv4Address, IPv4Address], wanted: Mapping[IPv4Address, IPv4Address]
-) -> list[str]:
+def route_changes(routes: Mapping[IPv4Address, IPv4Address], wanted: Mapping[IPv4Address, IPv4Address]) -> list[str]:
     """Return the ``ip`` commands that make of the routes there are those that are wanted."""
     gone = [f"route delete {address}" for address in routes if address not in wanted]
     return gone + [

@@ -52,7 +52,7 @@ def read(file: Path) -> tuple[Machine, ...]:
     try:
         document = read_yaml(file.read_text())
     except (OSError, UnicodeDecodeError) as error:
-        raise LabError(f"{file} can't be read ({getattr(error, 'strerror', None) or error}); name another") from None
+        raise LabError(f"{file} can't be read: {getattr(error, 'strerror', None) or error}; name another") from None
     except yaml.YAMLError as error:
         raise LabError(f"{file} can't be read: {yaml_problem(error)}; correct it") from None
     return parse(document, str(file))
@@ -124,9 +124,7 @@ def _of_machine(path: str, machine: MachineSpec) -> Iterator[Problem]:
             "rename it",
         )
     if machine.zone not in ZONES:
-        yield Problem(
-            f"{path}.zone", shown(machine.zone), "the lab has no such zone", suggestion(machine.zone, ZONES)
-        )
+        yield Problem(f"{path}.zone", shown(machine.zone), "the lab has no such zone", suggestion(machine.zone, ZONES))
     for key, value in machine.labels.items():
         yield from _label(f"{path}.{dotted(['labels', key])}", key, value)
     for index, taint in enumerate(machine.taints):
@@ -160,7 +158,9 @@ def _of_kubernetes(key: str) -> bool:
 def _granted(key: str) -> bool:
     """Tell whether the domain is one of those in which a kubelet may set any label."""
     domain = key.rpartition("/")[0]
-    return any(domain == each or domain.endswith(f".{each}") for each in ("kubelet.kubernetes.io", "node.kubernetes.io"))
+    return any(
+        domain == each or domain.endswith(f".{each}") for each in ("kubelet.kubernetes.io", "node.kubernetes.io")
+    )
 
 
 def _key(path: str, key: str) -> Iterator[Problem]:

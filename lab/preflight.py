@@ -16,6 +16,11 @@ WAY_OUT: Final = "name another cluster with KUBE_CONTEXT to do without the lab"
 _CAPABILITIES: Final = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21}
 """Bits in CapEff (linux/capability.h)."""
 
+_INOTIFY_OF_MACHINE: Final = 8
+"""Instances that were counted: six of a kubelet, one each of containerd and kube-proxy."""
+_INOTIFY_SPARE: Final = 16
+"""For the API server, which has three, and for whatever else runs as root."""
+
 _TOOLS: Final = (
     *control_plane.PROGRAMS,
     "containerd",
@@ -50,6 +55,16 @@ def check_capabilities(status: str) -> None:
         )
 
 
+def check_inotify(machines: int, limit: int) -> None:
+    """Raise LabError when the kernel lets root watch too few files for so many machines."""
+    needed = _INOTIFY_SPARE + _INOTIFY_OF_MACHINE * machines
+    if needed > limit:
+        raise LabError(
+            f"{machines} machines need {needed} inotify instances, and {limit} are allowed: name fewer machines, "
+            f"or run `sysctl -w fs.inotify.max_user_instances={needed}`"
+        )
+
+
 def check_alone(layout: Layout, running: set[str]) -> None:
     """Raise LabError when a lab with another data directory runs: names and addresses are the machine's."""
     for other in sorted(running - {str(layout.root)}):
@@ -58,10 +73,11 @@ def check_alone(layout: Layout, running: set[str]) -> None:
         )
 
 
-def check(layout: Layout) -> None:
+def check(layout: Layout, machines: int) -> None:
     """Raise LabError with the way out when the lab can't run here."""
     check_platform()
     check_capabilities(Path("/proc/self/status").read_text())
+    check_inotify(machines, int(Path("/proc/sys/fs/inotify/max_user_instances").read_text()))
     for name in _SYSTEM:
         system(name)
     for name in _TOOLS:

@@ -148,6 +148,7 @@ SERVICE = {
     },
 }
 
+
 def answers(address: str) -> bool:
     return run("perl", "-e", ASK, address, "8000", check=False).code == 0
 

@@ -50,7 +50,8 @@ def traces() -> dict[str, list[str]]:
     ours["processes"] = [
         line
         for line in processes
-        if (line and Path(line.split(" ")[0]).name.startswith(programs)) or any(name in line for name in ("kafka.Kafka", "lab.balancer_controller"))
+        if (line and Path(line.split(" ")[0]).name.startswith(programs))
+        or any(name in line for name in ("kafka.Kafka", "lab.balancer_controller"))
     ]
     return ours
 

@@ -140,11 +140,11 @@ def test_what_is_known_follows_lists_and_events() -> None:
     known = Known()
     one, two = service("one"), service("two")
     known.take(Change(kind="services", whole=True, present={key(one): one}))
-    assert not known.complete
+    complete = [known.complete]
     for kind in SOURCES:
         if kind != "services":
             known.take(Change(kind=kind, whole=True))
-    assert known.complete
+    assert [*complete, known.complete] == [False, True]
     known.take(change_of("services", {"type": "ADDED", "object": two}))
     known.take(change_of("services", {"type": "MODIFIED", "object": {**one, "status": {}}}))
     assert known.objects["services"] == {"kafka/one": {**one, "status": {}}, "kafka/two": two}

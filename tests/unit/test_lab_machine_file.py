@@ -75,14 +75,16 @@ def test_json_is_read_too(tmp_path: Path) -> None:
 def test_more_machines_than_addresses_are_refused() -> None:
     many = [{"name": f"machine-{number}", "zone": "az-a"} for number in range(63)]
     assert len(parse(many[:62], "machines.yaml")) == 62
-    with pytest.raises(LabError, match=r"machines: a list of 63 is refused: a lab has 1 to 62 machines; change the list$"):
+    with pytest.raises(
+        LabError, match=r"machines: a list of 63 is refused: a lab has 1 to 62 machines; change the list$"
+    ):
         parse(many, "machines.yaml")
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("machines: [", "can't be read: did not find expected node content (line 1); correct it"),
+        ("machines: [", "can't be read: did not find expected node content (line 2); correct it"),
         ("machines: []\nmachines: []\n", "can't be read: key 'machines' is there twice (line 2); correct it"),
         ("three machines", "can't be used: it is 'three machines'; write a mapping with `machines` and `zones`"),
         ("", "can't be used: it is null; write a mapping with `machines` and `zones`"),

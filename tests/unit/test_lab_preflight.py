@@ -37,6 +37,16 @@ def test_root_without_capabilities_is_told_which() -> None:
     )
 
 
+def test_more_machines_than_the_kernel_has_watches_for_are_told_the_way_out() -> None:
+    preflight.check_inotify(14, 128)
+    with pytest.raises(LabError) as refused:
+        preflight.check_inotify(15, 128)
+    assert str(refused.value) == (
+        "15 machines need 136 inotify instances, and 128 are allowed: name fewer machines, or run "
+        "`sysctl -w fs.inotify.max_user_instances=136`"
+    )
+
+
 def test_one_lab_per_machine() -> None:
     preflight.check_alone(Layout(Path("/mine")), {"/mine"})
     with pytest.raises(LabError) as refused:
