@@ -36,7 +36,14 @@ class VolumeClass(pulumi.ComponentResource):
         super().__init__("kafka-platform:index:VolumeClass", name, {}, opts)
         manifest = storage_class(args.spec, args.key_arn, args.tags, object_labels(args.cluster), protect=args.protect)
         self.resource = k8s.storage.v1.StorageClass(
-            f"{name}-{args.spec.name}", **manifest, opts=pulumi.ResourceOptions(parent=self)
+            f"{name}-{args.spec.name}",
+            **manifest,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # The API server lets nothing of a class change, and the plugin knows that of its parameters only.
+                replace_on_changes=["reclaimPolicy", "volumeBindingMode"],
+                delete_before_replace=True,
+            ),
         )
         self.class_name = self.resource.metadata.name
         self.register_outputs({"class_name": self.class_name})

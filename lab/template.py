@@ -25,20 +25,34 @@ NAMESPACE: Final = "k8s.io"
 """containerd's namespace of Kubernetes."""
 
 
+_RECIPE: Final = "2"
+"""Raise it when what an import makes of an image changes."""
+
+
 def image_digest(archive: Path) -> str:
     """Return the digest of the manifest in an OCI archive; raises LabError when it is none."""
+    return _manifest(archive)[1]
+
+
+def image_name(archive: Path) -> str:
+    """Return the name and tag of the image in an OCI archive; raises LabError when it is none."""
+    return _manifest(archive)[0]
+
+
+def _manifest(archive: Path) -> tuple[str, str]:
     try:
         with tarfile.open(archive) as tar:
             stream = tar.extractfile("index.json")
             index = json.load(stream) if stream is not None else {}
-        return str(index["manifests"][0]["digest"])
+        (found,) = index["manifests"]
+        return str(found["annotations"]["io.containerd.image.name"]), str(found["digest"])
     except (OSError, tarfile.TarError, KeyError, IndexError, ValueError) as error:
         raise LabError(f"image {archive} is no OCI archive ({error}); remove it and start again") from None
 
 
 def key(digests: Sequence[str], containerd: str) -> str:
     """Return the template's name: it changes with any image and with containerd, whose databases are its own."""
-    return hashlib.sha256("\n".join([containerd, *sorted(digests)]).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join([_RECIPE, containerd, *sorted(digests)]).encode()).hexdigest()[:16]
 
 
 def by_digest(archives: Sequence[Path]) -> dict[str, Path]:
@@ -91,8 +105,13 @@ def _import(place: Path, archives: Sequence[Path], processes: Processes, cancel:
 
 
 def import_archive(socket: Path, archive: Path, cancel: Cancel) -> None:
-    """Give a running containerd an image and have it unpacked; raises LabError with its words when it refuses."""
-    command = [tool("ctr"), "--address", socket, "--namespace", NAMESPACE, "images", "import", archive]
+    """Give a running containerd an image and have it unpacked; raises LabError with its words when it refuses.
+
+    It is found by its digest as well: as a registry's image would be, by pods of protected stacks.
+    """
+    name = image_name(archive).rpartition(":")[0]
+    client = [tool("ctr"), "--address", socket, "--namespace", NAMESPACE]
+    command = [*client, "images", "import", "--base-name", name, "--digests", archive]
     _run_cancellable([str(part) for part in command], cancel)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import versions
 from lab.images import apicurio, connect_plugins, debian, kafka
 from lab.images.oci import write_archive, write_layer
+from lab.images.stand_in import build as stand_in
 from toolchain.cache import Entry, digest, publish
 from toolchain.programs import program
 
@@ -21,6 +22,8 @@ APICURIO: Final = f"lab.local/apicurio:{versions.APICURIO}"
 """Apicurio Registry where upstream's image has it, and Debian's nginx for the proxy beside it."""
 CONNECT: Final = f"lab.local/kafka-connect:{versions.KAFKA}"
 """Kafka with the plugins that assets/connect/Dockerfile puts into the image of staging and prod, Confluent's aside."""
+STAND_IN: Final = "lab.local/stand-in:1"
+"""Answers probes in the place of ksqlDB and Kafka UI, whose images can't be had, and says so in its body."""
 _PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _RECIPE: Final = "1"
 """Raise it when what this file puts into an image changes."""
@@ -33,7 +36,7 @@ def ensure_images(report: Callable[[str], None]) -> list[Path]:
     """
     with ThreadPoolExecutor(5) as pool:
         pause = pool.submit(_pause_archive)
-        images = (_kafka_image(), _apicurio_image(), _connect_image())
+        images = (_kafka_image(), _apicurio_image(), _connect_image(), _stand_in_image())
         if not all(image.entry.present for image in images):
             if not debian.entry().present:
                 report("making the Debian root of the images")
@@ -130,4 +133,14 @@ def _connect_image() -> _Image:
         files=connect_plugins.plugins,
         place="opt/kafka",
         environment=("KAFKA_HOME=/opt/kafka",),
+    )
+
+
+def _stand_in_image() -> _Image:
+    return _Image(
+        name=STAND_IN,
+        title="the stand-in for ksqlDB and Kafka UI",
+        entry=Entry("image-stand-in", digest(_RECIPE, STAND_IN, debian.entry().key, stand_in.entry().key)),
+        files=stand_in.files,
+        place="",
     )

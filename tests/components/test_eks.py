@@ -206,6 +206,16 @@ def test_a_key_of_ones_own_is_used_and_none_is_made() -> None:
     assert parameters["kmsKeyId"] == arn
 
 
+def test_a_class_whose_volumes_are_kept_no_longer_is_made_anew() -> None:
+    """The API server refuses to change it, and two of one name can't be there at once."""
+    kept = laid(made=False, at="protect", change=True).one("StorageClass", "kafka-volumes-gp3")
+    thrown = laid(made=False, at="protect", change=False).one("StorageClass", "kafka-volumes-gp3")
+    changed_keys = {key for key in kept.inputs if kept.inputs[key] != thrown.inputs[key]}
+    assert changed_keys == {"reclaimPolicy"}
+    assert changed_keys <= set(thrown.replace_on_changes)
+    assert thrown.delete_before_replace
+
+
 def test_machines_have_the_policies_they_need_and_no_more() -> None:
     recording = staging()
     role = recording.one("aws:iam/role:Role", "kafka-nodes-role")

@@ -78,8 +78,9 @@ def archive(path: Path, index: str) -> Path:
 
 
 def test_image_is_known_by_its_manifest(tmp_path: Path) -> None:
-    good = archive(tmp_path / "good.tar", json.dumps({"manifests": [{"digest": "sha256:abc"}]}))
-    assert template.image_digest(good) == "sha256:abc"
+    manifest = {"digest": "sha256:abc", "annotations": {"io.containerd.image.name": "lab.local/one:1"}}
+    good = archive(tmp_path / "good.tar", json.dumps({"manifests": [manifest]}))
+    assert (template.image_name(good), template.image_digest(good)) == ("lab.local/one:1", "sha256:abc")
 
 
 @pytest.mark.parametrize("index", ["", "{}", '{"manifests": []}'])
