@@ -109,6 +109,11 @@ test: venv-dev ## every test: unit, components, end to end on the lab
 	@# The lab's tests mostly wait; beside them there is time for all others.
 	$(PYTHON) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
+.PHONY: prod-lab
+prod-lab: venv-dev ## the prod stack on the lab, and a shell beside it; its end is the lab's
+	@$(PYTHON) -m toolchain ensure pulumi lab tests
+	@$(PYTHON) -m tests.prod_lab
+
 .PHONY: drill
 drill: venv-dev ## long campaigns: updates, a saga's orchestrator, a lake's worker killed again and again
 	@$(PYTHON) -m toolchain ensure pulumi lab tests

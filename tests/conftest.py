@@ -21,6 +21,15 @@ STOOD_IN = (
     ),
     ("NetworkPolicy enforcement", "none: the API server validates them, the lab's bridge network doesn't enforce them"),
 )
+PROD_STOOD_IN = (
+    ("AWS", "moto, over HTTP: EC2, EKS, IAM, KMS, Route 53, S3, Glue, and a machine's metadata"),
+    ("EKS' machines", "the lab's, with the labels, taints and zones of the node groups in moto"),
+    ("EBS' driver, AWS's load balancers", "the lab's own provisioner and load balancers"),
+    ("Route 53's servers", "a resolver that answers from the records in moto"),
+    ("ksqlDB, its CLI, Kafka UI", "an image that answers their probes and says that it isn't them"),
+    ("Confluent's schema registry and converter", "Apicurio's"),
+)
+"""Besides, where prod comes up on the lab."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -71,7 +80,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("what was real")
     if {"registry", "broker"} & seen:
         terminalreporter.write_line(f"real      schema registry: Apicurio {versions.APICURIO}")
-    if {"aws", "recordings"} & seen:
+    prod = any("prod_shaped" in report.keywords for report in reports)
+    if {"aws", "recordings"} & seen or prod:
         terminalreporter.write_line("stood in  AWS's Pulumi plugin: lab/aws, its properties checked against pulumi_aws")
     if "aws" in seen:
         terminalreporter.write_line("stood in  AWS: moto, over HTTP; docs/aws-stand-in.md says what it lacks")
@@ -90,3 +100,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"real      {what}: {which}")
     for what, which in STOOD_IN:
         terminalreporter.write_line(f"stood in  {what}: {which}")
+    for what, which in PROD_STOOD_IN if prod else ():
+        terminalreporter.write_line(f"stood in  prod: {what}: {which}")

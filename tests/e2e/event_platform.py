@@ -23,7 +23,7 @@ from pyairtable_events.migrate import migrate
 from pyairtable_events.settings import from_environment
 from resources.connect_rest import ConnectRest
 from tests.e2e import postgres
-from tests.e2e.harness import ROOT, Finished, Platform
+from tests.e2e.harness import ROOT, Finished, Platform, variables
 from tests.events import DEAD_LETTERS, WORKFLOWS
 
 BUCKET: Final = "lake"
@@ -158,9 +158,7 @@ class EventPlatform:
 
 def access(platform: Platform, service: str) -> dict[str, str]:
     """A service's variables, as ``ops client`` wrote them."""
-    lines = (platform.client(service) / "producer.env").read_text().splitlines()
-    pairs = (line.removeprefix("export ").split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
-    return {name: value.strip("'\"") for name, value in pairs}
+    return variables(platform.client(service))
 
 
 def certificate(folder: Path) -> str:

@@ -68,6 +68,13 @@ def configuration(file: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
+def variables(folder: Path) -> dict[str, str]:
+    """Read a service's variables from what ``ops client`` wrote."""
+    lines = (folder / "producer.env").read_text().splitlines()
+    pairs = (line.removeprefix("export ").split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    return {name: value.strip("'\"") for name, value in pairs}
+
+
 @dataclass
 class Platform:
     """The dev stack that ``ops up`` brought up."""

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,15 +11,15 @@ from typing import Any
 
 import pytest
 
+from tests.clone import clone as cloned
+from tests.clone import git
 from tests.components.test_invariants import program
 from toolchain.cache import cache_root
 
 pytestmark = pytest.mark.aws
 
-ROOT = Path(__file__).parents[2]
 STACK, PLUGIN = "pulumi:pulumi:Stack", "pulumi:providers:pulumi-python"
 """What the engine has and no program registers: the stack, and the provider of dynamic resources."""
-GIT = ("git", "-c", "safe.directory=*")
 
 
 @dataclass(frozen=True)
@@ -51,10 +50,6 @@ class Clone:
         return git("status", "--porcelain", "--ignored", cwd=self.root)
 
 
-def git(*arguments: str, cwd: Path) -> str:
-    return subprocess.run([*GIT, *arguments], cwd=cwd, check=True, capture_output=True, text=True).stdout
-
-
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     """The present sources as a clone would have them."""
@@ -62,12 +57,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     made = Clone(folder / "checkout", folder / "home", folder / "tmp")
     made.home.mkdir()
     made.temporary.mkdir()
-    git("clone", "--quiet", str(ROOT), str(made.root), cwd=folder)
-    for name in git("ls-files", "--modified", "--others", "--exclude-standard", cwd=ROOT).splitlines():
-        if (ROOT / name).is_file():
-            (made.root / name).parent.mkdir(parents=True, exist_ok=True)
-            (made.root / name).write_bytes((ROOT / name).read_bytes())
-    (made.root / ".venv").symlink_to(sys.prefix)
+    cloned(made.root)
     yield made
 
 
