@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Final
 from unittest.mock import patch
 from urllib.parse import urlsplit
@@ -24,8 +25,9 @@ CREDENTIALS: Final = {"AWS_ACCESS_KEY_ID": "lab", "AWS_SECRET_ACCESS_KEY": "lab"
 NETWORK: Final = "10.32.0.0/16"
 
 
+@cache
 def connect(service: str, url: str, region: str) -> Any:
-    """Return a client of the account."""
+    """Return a client of the account; each is kept, with its connections."""
     return boto3.client(
         service,
         region,
@@ -66,7 +68,6 @@ def main(host: str, port: int) -> None:
     from tests.moto_eks import extend_moto
 
     extend_moto()
-    _answer_as_older_metadata()
     ThreadedMotoServer(host, port, verbose=False).start()
     platform, _ = configured()
     aws, url = platform.aws, f"http://{host}:{port}"
@@ -106,18 +107,6 @@ def _furnish(aws: AwsSpec, client: Callable[[str], Any]) -> None:
     if aws.route53 is not None:
         with patch("moto.route53.models.HostedZoneIdentifier.generate", return_value=aws.route53.zone_id):
             client("route53").create_hosted_zone(Name=aws.route53.domain, CallerReference="lab")
-
-
-def _answer_as_older_metadata() -> None:
-    """Let a machine's metadata say 404 to a newer request that moto doesn't know: clients then send the older one."""
-    from moto.instance_metadata import urls
-
-    for path, known in list(urls.url_paths.items()):
-
-        def answer(request: Any, full_url: str, headers: Any, known: Any = known) -> Any:
-            return (404, {}, "") if "security-credentials-extended" in full_url else known(request, full_url, headers)
-
-        urls.url_paths[path] = answer
 
 
 if __name__ == "__main__":

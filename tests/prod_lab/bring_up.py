@@ -26,6 +26,7 @@ from tests.prod_lab.account import CREDENTIALS, account, connect
 from tests.prod_lab.stack import OVERLAY, ROOT, STACK, configured, digests, machines
 from toolchain.cache import cache_root
 from toolchain.engine import engine_environment
+from toolchain.programs import program
 
 PORT: Final = 4566
 """Where AWS is stood in for on the host's address in the lab, which the overlay names."""
@@ -121,10 +122,11 @@ def _environment(folder: Path, url: str) -> dict[str, str]:
     for each in (home, state):
         each.mkdir()
     kept = {name: os.environ[name] for name in ("KAFKA_PLATFORM_LAB", "LANG", "TERM") if name in os.environ}
+    engine = engine_environment()
     return {
         **kept,
-        "PATH": os.environ["PATH"],
-        **engine_environment(),
+        **engine,
+        "PATH": f"{engine['PATH']}{os.pathsep}{program('kubectl').parent}",
         "HOME": str(home),
         "KAFKA_PLATFORM_CACHE": str(cache_root()),
         "KUBECONFIG": str(folder / "kubeconfig"),
