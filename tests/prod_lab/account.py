@@ -5,6 +5,7 @@
 says «ready» on standard output, and ends when its standard input does.
 """
 
+import logging
 import os
 import subprocess
 import sys
@@ -68,6 +69,8 @@ def main(host: str, port: int) -> None:
     from tests.moto_eks import extend_moto
 
     extend_moto()
+    # Otherwise it writes a line for each request.
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     ThreadedMotoServer(host, port, verbose=False).start()
     platform, _ = configured()
     aws, url = platform.aws, f"http://{host}:{port}"
