@@ -1,5 +1,6 @@
 """``ops destroy``: delete what the stack made; the stack itself, its configuration and the lab stay."""
 
+from collections import Counter
 from typing import Any, Final
 
 from ops.attached import attached
@@ -8,10 +9,14 @@ from ops.operation import observed
 from ops.phases import Phases
 from ops.progress import EngineProgress, Reporter
 from ops.recovery import recover
+from ops.stack import Engine
 from ops.workspace import Workspace
 
 _NAMED: Final = 20
 """Protected resources that are named; the rest is counted."""
+_CRASHED: Final = "error reading from server: EOF"
+"""What the engine says when a plugin ends amid a call. That of Kubernetes does, now and then, when an object is gone at
+once (pulumi-kubernetes#4078): a destroy goes on after the first time."""
 
 
 def destroy(workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
@@ -23,20 +28,36 @@ def destroy(workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
     with workspace.locked("destroy"):
         engine = attached(workspace)
         check_unprotected(workspace.stack, engine.protected())
-        settled = recover(engine, reporter)
-        if settled and settled.again:
-            reporter.say(f"may be there, and aren't deleted, because an update was killed: {', '.join(settled.again)}")
-        with (
-            phases.phase("pulumi destroy"),
-            observed(engine, reporter, "pulumi destroy", _stopped) as (progress, on_event),
-        ):
-            engine.destroy(on_event)
+        changes: Counter[str] = Counter()
+        try:
+            unsettled = _delete(engine, reporter, phases, changes)
+        except Failure as error:
+            if _CRASHED not in str(error):
+                raise
+            reporter.say("a plugin of the engine crashed; what it was deleting is asked for, and the rest goes on")
+            unsettled = _delete(engine, reporter, phases, changes)
     return {
         "stack": workspace.stack,
-        "changes": dict(sorted(progress.changes.items())),
-        "unsettled": list(settled.again) if settled else [],
+        "changes": dict(sorted(changes.items())),
+        "unsettled": unsettled,
         "seconds": round(phases.elapsed, 2),
     }
+
+
+def _delete(engine: Engine, reporter: Reporter, phases: Phases, changes: Counter[str]) -> list[str]:
+    """Delete what the state has, and count it; return the names of what may be there and isn't in it."""
+    settled = recover(engine, reporter)
+    if settled and settled.again:
+        reporter.say(f"may be there, and aren't deleted, because an update was killed: {', '.join(settled.again)}")
+    with (
+        phases.phase("pulumi destroy"),
+        observed(engine, reporter, "pulumi destroy", _stopped) as (progress, on_event),
+    ):
+        try:
+            engine.destroy(on_event)
+        finally:
+            changes.update(progress.changes)
+    return list(settled.again) if settled else []
 
 
 def check_unprotected(stack: str, protected: list[str]) -> None:

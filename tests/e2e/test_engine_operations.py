@@ -69,6 +69,18 @@ def test_a_stack_s_life_in_exit_codes(stack: FileStack) -> None:
     code(stack.ops("destroy", "--stack", "dev", "--detailed-exitcode"), 0)
 
 
+def test_a_destroy_goes_on_once_when_a_plugin_crashes(stack: FileStack) -> None:
+    stack.want({name: {"content": "1", "after": list("abc"[:index])} for index, name in enumerate("abc")})
+    code(stack.ops("up"), 0)
+    stack.crash(2)
+    done = code(stack.ops("destroy", "--stack", "dev"), 1)
+    assert "a plugin of the engine crashed; what it was deleting is asked for, and the rest goes on" in done.stderr
+    assert "a" in stack.files()
+    stack.crash(1)
+    code(stack.ops("destroy", "--stack", "dev"), 0)
+    assert (stack.files(), stack.names()) == ({}, [])
+
+
 def test_destroy_names_what_is_protected_and_touches_nothing(stack: FileStack) -> None:
     stack.want({"a": {"content": "1"}, "b": {"content": "1", "protect": True}, "c": {"content": "1"}})
     code(stack.ops("up"), 0)

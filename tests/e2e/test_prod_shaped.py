@@ -5,13 +5,10 @@ stack's life: up, in use, protected, gone.
 """
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import pytest
 from pyiceberg.table import StaticTable
@@ -141,7 +138,10 @@ def test_machines_are_what_eks_would_have_started(lab: ProdLab) -> None:
 def test_pods_are_on_the_machines_of_their_pool(lab: ProdLab) -> None:
     nodes = {node["metadata"]["name"]: node for node in objects(lab, "/api/v1/nodes")}
     placed = Counter(
-        (pod["metadata"]["labels"]["app.kubernetes.io/name"], nodes[pod["spec"]["nodeName"]]["metadata"]["labels"][POOL_LABEL])
+        (
+            pod["metadata"]["labels"]["app.kubernetes.io/name"],
+            nodes[pod["spec"]["nodeName"]]["metadata"]["labels"][POOL_LABEL],
+        )
         for pod in pods(lab)
     )
     assert placed == {
@@ -162,7 +162,9 @@ def test_pods_are_on_the_machines_of_their_pool(lab: ProdLab) -> None:
 
 
 def test_volumes_are_ebs_class_and_zone_bound(lab: ProdLab) -> None:
-    (made,) = [each for each in objects(lab, "/apis/storage.k8s.io/v1/storageclasses") if each["metadata"]["name"] == "gp3"]
+    (made,) = [
+        each for each in objects(lab, "/apis/storage.k8s.io/v1/storageclasses") if each["metadata"]["name"] == "gp3"
+    ]
     assert made["reclaimPolicy"] == "Retain"
     assert made["parameters"]["kmsKeyId"] == state(lab)["kafka-key"]["outputs"]["arn"]
     claims = objects(lab, "/api/v1/namespaces/kafka/persistentvolumeclaims")
@@ -202,7 +204,9 @@ def written(lab: ProdLab, tmp_path_factory: pytest.TempPathFactory) -> list[str]
     path = f"PYTHONPATH={lab.root / 'clients' / 'pyairtable_events'}"
     command = ("env", path, ".venv/bin/python", "-m", "tests.prod_lab.events", str(clients), str(EVENTS))
     seen = json.loads(lab.run(*command).out)
-    assert seen["brokers"] == [f"kafka-1{letter}.prod.pyairtable.internal:{32101 + n}" for n, letter in enumerate("abc")]
+    assert seen["brokers"] == [
+        f"kafka-1{letter}.prod.pyairtable.internal:{32101 + n}" for n, letter in enumerate("abc")
+    ]
     assert seen["read"] == seen["written"]
     ids: list[str] = seen["written"]
     return ids
@@ -215,7 +219,7 @@ def test_smoke(lab: ProdLab) -> None:
 
 
 def test_what_was_written_is_in_the_lake_once(lab: ProdLab, written: list[str]) -> None:
-    """By the connector as production declares it: a table in Glue, files in S3, credentials from the machine's metadata."""
+    """By the connector as production declares it: table in Glue, files in S3, credentials from a machine's metadata."""
     wait_for("the rows in the lake", lambda: set(written) <= set(lake(lab)), timeout=240)
     found = lake(lab)
     assert {event: found[event] for event in written} == dict.fromkeys(written, 1)

@@ -1,4 +1,4 @@
-"""What is in the image that stands in for ksqlDB and Kafka UI: started as these are, it answers their probes, as itself."""
+"""What the image runs that stands in for ksqlDB and Kafka UI: started as these are, it answers their probes."""
 
 import json
 import ssl

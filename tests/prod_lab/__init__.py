@@ -1,1 +1,1 @@
-"""The prod stack on the lab: machines as its node groups, an account of moto's, names that resolve, a clone to run it from."""
+"""The prod stack on the lab: machines by its node groups, an account at moto, names that resolve, a clone to run it."""

@@ -1,4 +1,4 @@
-"""``python -m tests.prod_lab [COMMAND…]``: the prod stack on the lab, then a shell or a command beside it, then nothing of it."""
+"""``python -m tests.prod_lab [COMMAND…]``: prod on the lab, then a shell or a command beside it, then nothing of it."""
 
 import subprocess
 import sys

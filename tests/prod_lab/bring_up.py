@@ -97,9 +97,7 @@ def prod_lab(folder: Path) -> Iterator[ProdLab]:
         exits.enter_context(names.resolver(str(HOST), lookup, resolver))
         root = folder / "checkout"
         clone(root)
-        made = ProdLab(
-            root=root, environment=_environment(folder, url), resolver=resolver, url=url, platform=platform
-        )
+        made = ProdLab(root=root, environment=_environment(folder, url), resolver=resolver, url=url, platform=platform)
         _write_kubeconfig(Path(made.environment["KUBECONFIG"]), str(platform.kubernetes.context))
         _set_up(made)
         yield made

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from tests.prod_lab.names import A, CNAME, answer, chain, question
+from tests.prod_lab.names import CNAME, A, answer, chain, question
 
 NAMES = {"kafka-1a.prod.example.org": "one.kafka.elb.lab", "round.example.org": "round.example.org"}
 ADDRESSES = {"one.kafka.elb.lab": "198.18.80.7"}

@@ -15,7 +15,11 @@ SIZES = {
     *(f"kafka.pools[{pool}].{key}" for pool in ("controller", "broker") for key in ("storage.size", "jvm.heap")),
     *(f"kafka.pools[{pool}].resources.{key}" for pool in ("controller", "broker") for key in ("cpu", "memory")),
     *(f"{part}.resources.{key}" for part in ("schema_registry", "connect", "ksqldb") for key in ("cpu", "memory")),
-    *(f"{part}.resources.{key}" for part in ("schema_registry.proxy", "consoles.kafka_ui") for key in ("cpu", "memory")),
+    *(
+        f"{part}.resources.{key}"
+        for part in ("schema_registry.proxy", "consoles.kafka_ui")
+        for key in ("cpu", "memory")
+    ),
     *("schema_registry.jvm.heap", "connect.jvm.heap", "ksqldb.heap", "ksqldb.storage.size", "consoles.kafka_ui.heap"),
     "topic_defaults.retention_bytes",
     # How much is in a snapshot of the lake.
@@ -84,9 +88,7 @@ def test_there_is_a_machine_for_each_that_a_node_group_would_start() -> None:
     found = machines()
     assert found["zones"] == {"az-a": "eu-central-1a", "az-b": "eu-central-1b", "az-c": "eu-central-1c"}
     assert [(each["name"], each["zone"]) for each in found["machines"]] == [
-        (f"{group}-1{letter}", f"az-{letter}")
-        for group in ("controller", "broker", COMPANIONS)
-        for letter in "abc"
+        (f"{group}-1{letter}", f"az-{letter}") for group in ("controller", "broker", COMPANIONS) for letter in "abc"
     ]
     broker, companion = found["machines"][3], found["machines"][6]
     assert broker["labels"] == {POOL_LABEL: "broker", NAMESPACE_LABEL: "kafka"}
