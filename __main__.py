@@ -69,5 +69,7 @@ pulumi.export("mtls_bootstrap_servers", cluster.mtls_bootstrap_servers)
 pulumi.export("internal_bootstrap_servers", cluster.internal_bootstrap_servers)
 pulumi.export("ca_pem", cluster.ca_pem)
 pulumi.export("clients", access.clients)
+if foundation.kubeconfig is not None:
+    pulumi.export("kubeconfig", foundation.kubeconfig)
 for name, outputs in companions.items():
     pulumi.export(name, outputs)

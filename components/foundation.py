@@ -36,6 +36,8 @@ class Foundation:
     """What has to be there before claims are bound."""
     balancing: Balancing | None = None
     """None: load balancers are what the cluster makes of Services by itself."""
+    kubeconfig: pulumi.Output[str] | None = None
+    """Of a cluster that the stack makes, without a credential; None: it finds one."""
     oidc_provider_arn: pulumi.Output[str] | None = None
     """IAM's OIDC provider of the cluster's service accounts; None: no aws section."""
 
@@ -86,6 +88,7 @@ def _at_aws(platform: PlatformSpec, aws: AwsSpec) -> Foundation:
         companion_placement=companion_placement(aws, platform.kubernetes.namespace),
         storage=storage,
         balancing=eks.balancing,
+        kubeconfig=eks.kubeconfig if aws.cluster.create else None,
         oidc_provider_arn=eks.oidc_provider_arn,
     )
 

@@ -13,6 +13,7 @@ from config.instance_types import InstanceType, families, instance_type
 from config.kafka import NodePoolSpec
 from config.literals import COMPANIONS, NAMESPACE_LABEL, POOL_LABEL, ZONE_LABEL
 from config.parts import Parts
+from config.platform import PlatformSpec
 from config.pods import companion_pods, vcpus
 from config.topology import zone_suffix
 
@@ -180,10 +181,13 @@ def rooms(parts: Parts) -> Iterator[Problem]:
     # A request that is no number of cores is told elsewhere.
     with suppress(ValueError):
         for path, group in _groups(aws):
-            yield from _room_of_group(f"{path}.instance_type", group, pools.get(group.name), parts)
+            yield from room_of_group(f"{path}.instance_type", group, pools.get(group.name), parts)
 
 
-def _room_of_group(at: str, group: NodeGroupSpec, pool: NodePoolSpec | None, parts: Parts) -> Iterator[Problem]:
+def room_of_group(
+    at: str, group: NodeGroupSpec, pool: NodePoolSpec | None, parts: Parts | PlatformSpec
+) -> Iterator[Problem]:
+    """Yield what has no room on a group's machines; ``pool`` is the one that they are for, None: the companions."""
     name, kind = group.instance_type, instance_type(group.instance_type)
     count = machines_per_zone(group, pool)
     if kind is None or count < 1:
@@ -197,7 +201,9 @@ def _room_of_group(at: str, group: NodeGroupSpec, pool: NodePoolSpec | None, par
         yield from _companions(at, name, kind, count, parts)
 
 
-def _companions(at: str, name: str, kind: InstanceType, count: int, parts: Parts) -> Iterator[Problem]:
+def _companions(
+    at: str, name: str, kind: InstanceType, count: int, parts: Parts | PlatformSpec
+) -> Iterator[Problem]:
     pods, zone_count = list(companion_pods(parts)), max(1, len(parts.kubernetes.zones if parts.kubernetes else ()))
     for each in pods:
         yield from _room(at, name, kind, (each.vcpus, each.memory), f"a pod of {each.path}")

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from config.platform import KubernetesSpec
+from config.platform import KubernetesSpec, PlatformSpec
 
 LAB_CONTEXT = "lab"
 """Context name in the embedded lab's kubeconfig."""
@@ -32,6 +32,23 @@ class Target:
         return self.context == LAB_CONTEXT and self.kubeconfig == lab_kubeconfig()
 
 
+@dataclass(frozen=True, kw_only=True)
+class MadeCluster:
+    """A cluster that the stack makes itself: there is none before its first update."""
+
+    name: str
+    """Of the EKS cluster."""
+
+    @property
+    def is_lab(self) -> bool:
+        """False: the embedded lab is never made by a stack."""
+        return False
+
+
+Destination = Target | MadeCluster
+"""Where a stack goes."""
+
+
 def lab_kubeconfig(environment: Mapping[str, str] = os.environ) -> Path:
     """Return where the embedded lab writes its kubeconfig."""
     return Path(environment.get("KAFKA_PLATFORM_LAB", "/var/lib/kafka-platform/lab")) / "kubeconfig"
@@ -44,6 +61,13 @@ def resolve_target(spec: KubernetesSpec, environment: Mapping[str, str] = os.env
         return Target(kubeconfig=lab_kubeconfig(environment), context=LAB_CONTEXT)
     first = environment.get("KUBECONFIG", "").split(os.pathsep)[0]
     return Target(kubeconfig=Path(first) if first else Path.home() / ".kube" / "config", context=context)
+
+
+def destination(platform: PlatformSpec, environment: Mapping[str, str] = os.environ) -> Destination:
+    """Return the cluster that the stack makes, else the one it finds; KUBE_CONTEXT has no say in the former."""
+    if platform.aws is not None and platform.aws.cluster.create is not None:
+        return MadeCluster(name=platform.aws.cluster.name)
+    return resolve_target(platform.kubernetes, environment)
 
 
 def api_address(target: Target) -> tuple[str, int]:

@@ -2,11 +2,11 @@
 
 import os
 
-from config.target import check_reachable
+from config.target import MadeCluster, check_reachable
 from ops.engine import open_engine
 from ops.failure import Failure
 from ops.stack import Engine
-from ops.target import Fate, fate, identity, stack_target
+from ops.target import Fate, fate, identity, made_target, stack_target
 from ops.workspace import Workspace
 
 
@@ -19,16 +19,20 @@ def attached(workspace: Workspace) -> Engine:
     workspace.check_stack()
     workspace.check_passphrase(os.environ)
     engine = open_engine(workspace)
-    _check_cluster(workspace)
+    _check_cluster(workspace, engine)
     engine.clear_remains()
     if engine.select() is None:
         raise Failure(f"stack {workspace.stack} is not up", f"bring it up with `ops up --stack {workspace.stack}`")
     return engine
 
 
-def _check_cluster(workspace: Workspace) -> None:
+def _check_cluster(workspace: Workspace, engine: Engine) -> None:
     target = stack_target(workspace)
-    if target.is_lab:
+    if isinstance(target, MadeCluster):
+        # Of an update that failed before there was one, what is left can be deleted without it.
+        if (made := made_target(engine)) is not None:
+            check_reachable(made)
+    elif target.is_lab:
         from lab import cluster
 
         state = cluster.status().state

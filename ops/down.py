@@ -3,14 +3,14 @@
 import os
 from typing import Any
 
-from config.target import check_reachable
+from config.target import Destination, MadeCluster, check_reachable
 from lab import cluster as lab
 from ops.failure import Failure, InterruptedFailure
 from ops.operation import observed
 from ops.phases import Phases
 from ops.progress import EngineProgress, Reporter
 from ops.stack import Engine
-from ops.target import Target, TargetError, identity, stack_target
+from ops.target import TargetError, identity, stack_target
 from ops.workspace import DEV, Workspace
 from toolchain.cache import Missing
 from toolchain.engine import engine_environment
@@ -39,10 +39,13 @@ def down(workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
     return {"stack": workspace.stack, "changes": changes, "seconds": round(phases.elapsed, 2)}
 
 
-def gone(workspace: Workspace, target: Target) -> str | None:
+def gone(workspace: Workspace, target: Destination) -> str | None:
     """Say why the engine has nothing to destroy; None when it has. What is in a dev lab goes with the lab anyway."""
     if not workspace.begun or workspace.recorded_cluster() is None:
         return "the stack was never brought up from here"
+    if isinstance(target, MadeCluster):
+        workspace.check_passphrase(os.environ)
+        return None
     if not target.is_lab or workspace.stack != DEV:
         workspace.check_passphrase(os.environ)
         check_reachable(target)

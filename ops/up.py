@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from config.target import check_reachable, resolve_target
+from config.target import Destination, MadeCluster, check_reachable, destination
 from lab import cluster as lab
 from lab.preflight import check_platform
 from ops.failure import Failure, InterruptedFailure
@@ -19,7 +19,7 @@ from ops.recovery import recover
 from ops.smoke import SmokeResult, smoke
 from ops.spec import platform_of
 from ops.stack import Engine
-from ops.target import Fate, Target, fate, identity
+from ops.target import Fate, fate, identity, made_target
 from ops.workspace import DEV, Workspace, write_private
 from toolchain.cache import cache_root
 from toolchain.display import display
@@ -73,6 +73,8 @@ def up(workspace: Workspace, reporter: Reporter) -> UpResult:
         engine = start(workspace, target, reporter, phases)
         recover(engine, reporter)
         changes = update(engine, reporter, phases)
+        if isinstance(target, MadeCluster):
+            made_target(engine)
         outputs = read_outputs(engine)
         acked: list[float] = []
         seen = None
@@ -90,8 +92,8 @@ def up(workspace: Workspace, reporter: Reporter) -> UpResult:
     )
 
 
-def preflight(workspace: Workspace) -> Target:
-    """Check what can be checked before anything is touched; return the cluster the stack goes to."""
+def preflight(workspace: Workspace) -> Destination:
+    """Check what can be checked before anything is touched; return the cluster the stack goes to, or makes."""
     if not (workspace.root / "Pulumi.yaml").exists():
         raise Failure(f"{workspace.root} has no Pulumi.yaml", "run this in the checkout")
     workspace.check_stack()
@@ -100,8 +102,10 @@ def preflight(workspace: Workspace) -> Target:
             f"stack {workspace.stack} needs a state that outlives this machine", "set PULUMI_BACKEND_URL, see docs/adr"
         )
     workspace.check_passphrase(os.environ)
-    target = resolve_target(platform_of(workspace).kubernetes)
-    if target.is_lab:
+    target = destination(platform_of(workspace))
+    if isinstance(target, MadeCluster):
+        check_token_program()
+    elif target.is_lab:
         check_platform()
         check_space(Path("/var/lib"), _RUN_SPACE)
     else:
@@ -109,6 +113,12 @@ def preflight(workspace: Workspace) -> Target:
     if not engine_ready():
         check_space(cache_root(), _BUILD_SPACE)
     return target
+
+
+def check_token_program() -> None:
+    """Raise Failure unless there is what a new cluster's kubeconfig gets its token by: it takes a while to make one."""
+    if shutil.which("aws") is None:
+        raise Failure("there is no aws program, which gets the token for the cluster that is made", "install AWS' CLI")
 
 
 def check_space(place: Path, needed: int) -> None:
@@ -122,7 +132,7 @@ def check_space(place: Path, needed: int) -> None:
         )
 
 
-def ensure_programs(target: Target, reporter: Reporter) -> None:
+def ensure_programs(target: Destination, reporter: Reporter) -> None:
     """Build or fetch what engine and lab need and isn't there."""
     groups = ["pulumi", "lab"] if target.is_lab else ["pulumi"]
     plan = Plan.of(groups)
@@ -131,19 +141,22 @@ def ensure_programs(target: Target, reporter: Reporter) -> None:
             ensure(groups, report)
 
 
-def start(workspace: Workspace, target: Target, reporter: Reporter, phases: Phases) -> Engine:
+def start(workspace: Workspace, target: Destination, reporter: Reporter, phases: Phases) -> Engine:
     """Start the lab and, beside it, make the stack; forget a state whose resources went with another lab."""
     workspace.make_passphrase(os.environ)
     workspace.backend.mkdir(parents=True, exist_ok=True)
     engine = Engine.of(workspace, engine_environment())
     engine.clear_remains()
-    workspace.write_environment({**engine.settings, "KUBECONFIG": str(target.kubeconfig)}, os.environ, cache_root())
+    kubeconfig = workspace.kubeconfig_file if isinstance(target, MadeCluster) else target.kubeconfig
+    workspace.write_environment({**engine.settings, "KUBECONFIG": str(kubeconfig)}, os.environ, cache_root())
     with phases.phase("lab and stack" if target.is_lab else "stack"), ThreadPoolExecutor(1) as side:
         prepared = side.submit(engine.prepare)
         if target.is_lab:
             with reporter.live("starting the lab"):
                 lab.start(reporter.update)
         prepared.result()
+        if isinstance(target, MadeCluster) and (made := made_target(engine)) is not None:
+            check_reachable(made)
         current = identity(target)
         if fate(workspace.recorded_cluster(), current) is Fate.DISCARD:
             reporter.say(

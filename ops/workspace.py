@@ -63,6 +63,11 @@ class Workspace:
         return self.state / "clusters" / self.stack
 
     @property
+    def kubeconfig_file(self) -> Path:
+        """How the cluster is reached that the stack has made itself."""
+        return self.state / "kubeconfigs" / f"{self.stack}.json"
+
+    @property
     def config_file(self) -> Path:
         """The stack's committed configuration."""
         return self.root / f"Pulumi.{self.stack}.yaml"
