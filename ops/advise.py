@@ -25,9 +25,6 @@ from ops.progress import Reporter
 from ops.stack import Engine
 from ops.target import TargetError, running_target
 
-WINDOW: Final = timedelta(seconds=60)
-LEAST: Final = timedelta(seconds=10)
-MOST: Final = timedelta(days=7)
 _EVERY: Final = 10.0
 """Seconds between two samples of pods in a short window; a kubelet measures about as often."""
 _POD_SAMPLES: Final = 360
@@ -60,7 +57,7 @@ class Observation:
         }
 
 
-def observe(engine: Engine, reporter: Reporter, length: timedelta = WINDOW) -> Observation:
+def observe(engine: Engine, reporter: Reporter, length: timedelta) -> Observation:
     """Watch a stack that is up. Raises Failure when it isn't, or neither Kafka nor Kubernetes can be asked."""
     platform = priced_platform(engine.workspace)
     logs = Logs(read_outputs(engine), (topic.name for topic in platform.topics))

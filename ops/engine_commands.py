@@ -1,14 +1,11 @@
 """Commands that run the engine: what they print, and the exit code they end in."""
 
 import argparse
-import json
-import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from rich.console import Console
-
 from ops.exit_code import ExitCode
+from ops.printing import console, print_document
 from ops.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -25,9 +22,9 @@ def up(options: argparse.Namespace) -> int:
 
     result = up(Workspace(options.root, options.stack), _reporter(options))
     if options.json:
-        _print(result.document())
+        print_document(result.document())
     else:
-        show_up(result, Console(highlight=False))
+        show_up(result, console())
     return _done(options, result.changes)
 
 
@@ -37,7 +34,7 @@ def down(options: argparse.Namespace) -> int:
 
     document = down(Workspace(options.root, options.stack), _reporter(options))
     if options.json:
-        _print(document)
+        print_document(document)
     else:
         _say(f"stack {options.stack} is down, nothing of it is left")
     return ExitCode.DONE
@@ -76,7 +73,7 @@ def destroy(options: argparse.Namespace) -> int:
 
     document = destroy(Workspace(options.root, options.stack), _reporter(options))
     if options.json:
-        _print(document)
+        print_document(document)
     else:
         changes = ", ".join(f"{count} {op}" for op, count in document["changes"].items()) or "nothing was there"
         _say(f"stack {options.stack} is destroyed: {changes}")
@@ -87,9 +84,9 @@ def _show_changes(options: argparse.Namespace, document: dict[str, Any]) -> None
     from ops.preview import show
 
     if options.json:
-        _print(document)
+        print_document(document)
     else:
-        show(document, Console(highlight=False))
+        show(document, console())
 
 
 def _done(options: argparse.Namespace, changes: Mapping[str, int]) -> int:
@@ -103,9 +100,5 @@ def _reporter(options: argparse.Namespace) -> "Reporter":
     return Reporter(events=options.sink)
 
 
-def _print(document: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(document, indent=2) + "\n")
-
-
 def _say(text: str) -> None:
-    Console(highlight=False).print(text, markup=False, soft_wrap=True)
+    console().print(text, markup=False, soft_wrap=True)

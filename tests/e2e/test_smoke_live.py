@@ -7,24 +7,11 @@ from confluent_kafka import Consumer, TopicPartition
 
 from ops import smoke as smoking
 from ops.failure import Failure
-from ops.outputs import Credential, Outputs
 from ops.smoke import LIVE, SmokeResult, smoke
 from tests.e2e.broker import running
+from tests.outputs import outputs
 
 pytestmark = pytest.mark.broker
-
-
-def outputs(address: str) -> Outputs:
-    services = ("admin", LIVE.producer, LIVE.consumer)
-    return Outputs(
-        namespace="kafka",
-        bootstrap_servers=address,
-        mtls_bootstrap_servers="",
-        internal_bootstrap_servers="",
-        ca_pem="",
-        zones=(),
-        clients={name: Credential(username=name, password="x", mechanism="SCRAM-SHA-512") for name in services},
-    )
 
 
 def records(address: str, level: str) -> int:
@@ -49,11 +36,12 @@ def records(address: str, level: str) -> int:
 def test_what_is_sent_comes_back_and_no_service_ever_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The broker is one without TLS, hence the settings and the last check are not the platform's."""
     with running(tmp_path) as address:
+        stack = outputs(LIVE.producer, LIVE.consumer, bootstrap_servers=address)
         monkeypatch.setattr(smoking, "scram_settings", lambda *_: {"bootstrap.servers": address})
         with pytest.raises(Failure, match="answers in plaintext"):
-            smoke(outputs(address), LIVE, records=20)
+            smoke(stack, LIVE, records=20)
         monkeypatch.setattr(smoking, "refuses_plaintext", lambda _: True)
-        result = smoke(outputs(address), LIVE, records=20)
+        result = smoke(stack, LIVE, records=20)
         assert isinstance(result, SmokeResult)
         assert result.records == 20
         assert records(address, "read_uncommitted") == 40

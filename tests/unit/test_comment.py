@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cost.difference import Change as CostChange
 from cost.difference import CostDifference
 from cost.position import Group
-from ops.__main__ import parser
+from ops.command_line import parser
 from ops.comment import LIMIT, comment, marker
 from ops.failure import Failure
 from ops.markdown import code, value_text

@@ -12,7 +12,8 @@ import pytest
 
 from config.build import merge
 from manifests.acl import service_acl
-from ops.__main__ import main, parser
+from ops.__main__ import main
+from ops.command_line import parser
 from ops.bench_preview import SIZES, Plan, Run, document, preview, run
 from ops.failure import Failure, UsageFailure
 from ops.generated_catalogue import Size, overlay, read_size
@@ -170,7 +171,7 @@ def test_previews_are_measured_of_prod_and_load_of_dev(monkeypatch: pytest.Monke
         seen.append(options.stack)
         return 0
 
-    monkeypatch.setattr("ops.__main__._bench", bench)
+    monkeypatch.setattr("ops.bench_commands.bench", bench)
     for arguments in (["preview"], ["preview", "--stack", "staging"], [], ["topics"]):
         assert main(["bench", *arguments]) == 0
     assert seen == ["prod", "staging", "dev", "dev"]

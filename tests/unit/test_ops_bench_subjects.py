@@ -11,9 +11,9 @@ from contracts.references import load
 from contracts.subject import Subject
 from ops.bench_subjects import FIELDS, PREFIX, run, show, subjects
 from ops.failure import Failure
-from ops.outputs import Credential, Outputs
 from ops.progress import Reporter
 from ops.workspace import Workspace
+from tests.outputs import outputs
 
 
 def test_each_subject_has_a_schema_of_its_own_that_is_avro() -> None:
@@ -26,17 +26,8 @@ def test_each_subject_has_a_schema_of_its_own_that_is_avro() -> None:
 
 
 def test_a_stack_without_a_registry_is_told(tmp_path: Path) -> None:
-    outputs = Outputs(
-        namespace="kafka",
-        bootstrap_servers="a:1",
-        mtls_bootstrap_servers="",
-        internal_bootstrap_servers="",
-        ca_pem="",
-        zones=(),
-        clients={"admin": Credential(username="admin", password="word", mechanism="SCRAM-SHA-512")},
-    )
     with Path(os.devnull).open("w") as nowhere, pytest.raises(Failure, match=r"^stack dev has no schema registry"):
-        run(Workspace(tmp_path), outputs, Reporter(Console(file=nowhere)))
+        run(Workspace(tmp_path), outputs(), Reporter(Console(file=nowhere)))
 
 
 def test_people_see_both_sides_and_the_ratio() -> None:

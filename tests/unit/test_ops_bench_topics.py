@@ -10,7 +10,7 @@ from ops import terraform
 from ops.bench_runs import Run, comparison, timed
 from ops.bench_topics import CONFIG, PREFIX, access, topics
 from ops.failure import Failure
-from ops.outputs import Credential, Outputs
+from tests.outputs import outputs
 
 
 def test_both_sides_make_the_same_topics() -> None:
@@ -26,16 +26,7 @@ def test_fewer_brokers_have_fewer_replicas_in_sync(replicas: int, in_sync: str) 
 
 
 def test_the_provider_is_set_up_as_the_platform_s_own() -> None:
-    outputs = Outputs(
-        namespace="kafka",
-        bootstrap_servers="10.0.0.1:1,10.0.0.2:2",
-        mtls_bootstrap_servers="",
-        internal_bootstrap_servers="",
-        ca_pem="PEM",
-        zones=(),
-        clients={"admin": Credential(username="admin", password="word", mechanism="SCRAM-SHA-512")},
-    )
-    assert access(outputs) == {
+    assert access(outputs()) == {
         "bootstrap_servers": ["10.0.0.1:1", "10.0.0.2:2"],
         "ca_cert": "PEM",
         "kafka_version": "3.9.0",

@@ -12,7 +12,8 @@ from config.errors import ConfigError
 from config.target import Target, TargetError
 from lab.errors import Cancelled
 from ops import status
-from ops.__main__ import explain, parser
+from ops.__main__ import explain
+from ops.command_line import parser
 from ops.destroy import check_unprotected
 from ops.failure import Failure, UsageFailure
 from ops.spec import platform_of

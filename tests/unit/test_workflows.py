@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from contracts.__main__ import parser as contracts_parser
-from ops.__main__ import parser as ops_parser
+from ops.command_line import parser as ops_parser
 from toolchain.ensure import GROUPS
 
 ROOT = Path(__file__).parents[2]
