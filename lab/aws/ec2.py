@@ -1,16 +1,35 @@
 """Networks of EC2: what a cluster stands in."""
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from lab.aws.resource import Properties, Resource, names, retagged
 from lab.aws.translate import tag_list, tag_map
 
 
+@dataclass(frozen=True)
+class Calls:
+    """How a type is asked for and deleted by its id."""
+
+    describe: str
+    """The call that finds some."""
+    by: str
+    """Its parameter that takes ids."""
+    found: str
+    """The list in its answer."""
+    delete: str
+    """The call that deletes one."""
+    one: str
+    """Its parameter that takes the id."""
+
+
 class Ec2(Resource):
-    """What the types of EC2 share: tags are set by the id alone."""
+    """What the types of EC2 share: they are asked for, tagged and, most of them, deleted by the id alone."""
 
     tag_type: ClassVar[str]
     """The type's name in a request's TagSpecifications."""
+    calls: ClassVar[Calls]
+    """Of those that ``read`` and ``delete`` here are enough for."""
 
     @property
     def ec2(self) -> Any:
@@ -44,12 +63,29 @@ class Ec2(Resource):
         """Return the only one of an answer's list."""
         return found[0] if found else None
 
+    def read(self, name: str, known: Properties) -> Properties | None:
+        """Return it."""
+        del known
+        answer = getattr(self.ec2, self.calls.describe)(**{self.calls.by: [name]})
+        found = self.one(answer[self.calls.found])
+        return None if found is None else self.properties(name, found)
+
+    def properties(self, name: str, found: dict[str, Any]) -> Properties | None:
+        """Return by the provider's names what EC2 answered with; None: it is as good as gone."""
+        raise NotImplementedError
+
+    def delete(self, name: str, known: Properties) -> None:
+        """Delete it; EC2 refuses while it is in use."""
+        del known
+        getattr(self.ec2, self.calls.delete)(**{self.calls.one: name})
+
 
 class Vpc(Ec2):
     """A network."""
 
     pulumi_type = "aws:ec2/vpc:Vpc"
     tag_type = "vpc"
+    calls = Calls("describe_vpcs", "VpcIds", "Vpcs", "delete_vpc", "VpcId")
     takes = names("cidrBlock instanceTenancy enableDnsHostnames enableDnsSupport tags region")
     fixed = names("cidrBlock instanceTenancy region")
     defaults: ClassVar[Properties] = {
@@ -72,12 +108,8 @@ class Vpc(Ec2):
             wanted = inputs.get(key, self.defaults[key])
             self.ec2.modify_vpc_attribute(VpcId=name, **{f"E{key[1:]}": {"Value": wanted}})
 
-    def read(self, name: str, known: Properties) -> Properties | None:
+    def properties(self, name: str, found: dict[str, Any]) -> Properties | None:
         """Return it with what EC2 makes along with it."""
-        del known
-        found = self.one(self.ec2.describe_vpcs(VpcIds=[name])["Vpcs"])
-        if found is None:
-            return None
         here = [{"Name": "vpc-id", "Values": [name]}]
         main = [*here, {"Name": "association.main", "Values": ["true"]}]
         tables = self.ec2.describe_route_tables(Filters=main)["RouteTables"]
@@ -103,17 +135,13 @@ class Vpc(Ec2):
     def _attribute(self, name: str, key: str) -> bool:
         return bool(self.ec2.describe_vpc_attribute(VpcId=name, Attribute=key)[f"E{key[1:]}"]["Value"])
 
-    def delete(self, name: str, known: Properties) -> None:
-        """Delete it; EC2 refuses while something is in it."""
-        del known
-        self.ec2.delete_vpc(VpcId=name)
-
 
 class Subnet(Ec2):
     """A range of a network in one zone."""
 
     pulumi_type = "aws:ec2/subnet:Subnet"
     tag_type = "subnet"
+    calls = Calls("describe_subnets", "SubnetIds", "Subnets", "delete_subnet", "SubnetId")
     takes = names("vpcId cidrBlock availabilityZone mapPublicIpOnLaunch tags region")
     fixed = names("vpcId cidrBlock availabilityZone region")
     defaults: ClassVar[Properties] = {"mapPublicIpOnLaunch": False}
@@ -131,12 +159,8 @@ class Subnet(Ec2):
         public = bool(inputs.get("mapPublicIpOnLaunch"))
         self.ec2.modify_subnet_attribute(SubnetId=name, MapPublicIpOnLaunch={"Value": public})
 
-    def read(self, name: str, known: Properties) -> Properties | None:
+    def properties(self, name: str, found: dict[str, Any]) -> Properties | None:
         """Return it."""
-        del known
-        found = self.one(self.ec2.describe_subnets(SubnetIds=[name])["Subnets"])
-        if found is None:
-            return None
         launch = found.get("PrivateDnsNameOptionsOnLaunch", {})
         return {
             "arn": found["SubnetArn"],
@@ -150,17 +174,19 @@ class Subnet(Ec2):
             "tags": tag_map(found.get("Tags", ())),
         }
 
-    def delete(self, name: str, known: Properties) -> None:
-        """Delete it."""
-        del known
-        self.ec2.delete_subnet(SubnetId=name)
-
 
 class InternetGateway(Ec2):
     """A network's way to the internet and back."""
 
     pulumi_type = "aws:ec2/internetGateway:InternetGateway"
     tag_type = "internet-gateway"
+    calls = Calls(
+        "describe_internet_gateways",
+        "InternetGatewayIds",
+        "InternetGateways",
+        "delete_internet_gateway",
+        "InternetGatewayId",
+    )
     takes = names("vpcId tags region")
     fixed = names("region")
 
@@ -181,12 +207,8 @@ class InternetGateway(Ec2):
         if found.get("vpcId"):
             self.ec2.detach_internet_gateway(InternetGatewayId=name, VpcId=found["vpcId"])
 
-    def read(self, name: str, known: Properties) -> Properties | None:
+    def properties(self, name: str, found: dict[str, Any]) -> Properties | None:
         """Return it."""
-        del known
-        found = self.one(self.ec2.describe_internet_gateways(InternetGatewayIds=[name])["InternetGateways"])
-        if found is None:
-            return None
         attached = [each["VpcId"] for each in found.get("Attachments", ())]
         owner = found.get("OwnerId", self.place.account_id)
         tags = tag_map(found.get("Tags", ()))
@@ -195,7 +217,7 @@ class InternetGateway(Ec2):
     def delete(self, name: str, known: Properties) -> None:
         """Detach and delete it."""
         self._detach(name, self.read(name, known) or {})
-        self.ec2.delete_internet_gateway(InternetGatewayId=name)
+        super().delete(name, known)
 
 
 class Eip(Ec2):
@@ -203,6 +225,7 @@ class Eip(Ec2):
 
     pulumi_type = "aws:ec2/eip:Eip"
     tag_type = "elastic-ip"
+    calls = Calls("describe_addresses", "AllocationIds", "Addresses", "release_address", "AllocationId")
     takes = names("domain tags region")
     fixed = names("domain region")
     hidden = names(
@@ -215,12 +238,8 @@ class Eip(Ec2):
         domain = inputs.get("domain") or "vpc"
         return str(self.ec2.allocate_address(Domain=domain, TagSpecifications=self.tagged(inputs))["AllocationId"])
 
-    def read(self, name: str, known: Properties) -> Properties | None:
+    def properties(self, name: str, found: dict[str, Any]) -> Properties | None:
         """Return it."""
-        del known
-        found = self.one(self.ec2.describe_addresses(AllocationIds=[name])["Addresses"])
-        if found is None:
-            return None
         address = found["PublicIp"]
         host = f"ec2-{address.replace('.', '-')}.{self.place.region}.compute.amazonaws.com"
         return {
@@ -232,17 +251,13 @@ class Eip(Ec2):
             "tags": tag_map(found.get("Tags", ())),
         }
 
-    def delete(self, name: str, known: Properties) -> None:
-        """Give it back."""
-        del known
-        self.ec2.release_address(AllocationId=name)
-
 
 class NatGateway(Ec2):
     """The way out for what has no public address."""
 
     pulumi_type = "aws:ec2/natGateway:NatGateway"
     tag_type = "natgateway"
+    calls = Calls("describe_nat_gateways", "NatGatewayIds", "NatGateways", "delete_nat_gateway", "NatGatewayId")
     takes = names("allocationId subnetId connectivityType tags region")
     fixed = names("allocationId subnetId connectivityType region")
     defaults: ClassVar[Properties] = {"connectivityType": "public"}
@@ -265,11 +280,9 @@ class NatGateway(Ec2):
         del inputs
         self.ec2.get_waiter("nat_gateway_available").wait(NatGatewayIds=[name], WaiterConfig={"Delay": 1})
 
-    def read(self, name: str, known: Properties) -> Properties | None:
+    def properties(self, name: str, found: dict[str, Any]) -> Properties | None:
         """Return it; EC2 shows deleted ones for an hour."""
-        del known
-        found = self.one(self.ec2.describe_nat_gateways(NatGatewayIds=[name])["NatGateways"])
-        if found is None or found["State"] in ("deleting", "deleted", "failed"):
+        if found["State"] in ("deleting", "deleted", "failed"):
             return None
         addresses = found.get("NatGatewayAddresses") or [{}]
         return {
@@ -285,6 +298,5 @@ class NatGateway(Ec2):
 
     def delete(self, name: str, known: Properties) -> None:
         """Delete it and wait until its address is free."""
-        del known
-        self.ec2.delete_nat_gateway(NatGatewayId=name)
+        super().delete(name, known)
         self.ec2.get_waiter("nat_gateway_deleted").wait(NatGatewayIds=[name], WaiterConfig={"Delay": 1})

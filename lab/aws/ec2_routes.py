@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from lab.aws.ec2 import Ec2
+from lab.aws.ec2 import Calls, Ec2
 from lab.aws.errors import Refused
 from lab.aws.resource import Properties, Resource, names
 from lab.aws.translate import tag_map
@@ -15,6 +15,7 @@ class RouteTable(Ec2):
 
     pulumi_type = "aws:ec2/routeTable:RouteTable"
     tag_type = "route-table"
+    calls = Calls("describe_route_tables", "RouteTableIds", "RouteTables", "delete_route_table", "RouteTableId")
     takes = names("vpcId tags region")
     fixed = names("vpcId region")
     hidden = names("routes propagatingVgws")
@@ -24,20 +25,11 @@ class RouteTable(Ec2):
         made = self.ec2.create_route_table(VpcId=inputs["vpcId"], TagSpecifications=self.tagged(inputs))
         return str(made["RouteTable"]["RouteTableId"])
 
-    def read(self, name: str, known: Properties) -> Properties | None:
+    def properties(self, name: str, found: dict[str, Any]) -> Properties:
         """Return it."""
-        del known
-        found = self.one(self.ec2.describe_route_tables(RouteTableIds=[name])["RouteTables"])
-        if found is None:
-            return None
         owner = found.get("OwnerId", self.place.account_id)
         tags = tag_map(found.get("Tags", ()))
         return {"arn": self.arn(name), "vpcId": found["VpcId"], "ownerId": owner, "tags": tags}
-
-    def delete(self, name: str, known: Properties) -> None:
-        """Delete it."""
-        del known
-        self.ec2.delete_route_table(RouteTableId=name)
 
 
 class Route(Ec2):
