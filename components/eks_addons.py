@@ -1,6 +1,6 @@
 """Add-ons of an EKS cluster that need machines to run on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -17,6 +17,8 @@ class EksAddonsArgs:
     region: str
     cluster_name: pulumi.Input[str]
     oidc_provider_arn: pulumi.Input[str]
+    versions: Mapping[str, str]
+    """Add-on to version; an absent one is EKS's choice."""
     after: Sequence[pulumi.Resource]
     """Machines that pods may go to without tolerating anything."""
 
@@ -41,9 +43,13 @@ class EksAddons(pulumi.ComponentResource):
         )
         dns = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
         ebs = pulumi.ResourceOptions(parent=self, depends_on=[*args.after, *attached])
-        self.volumes = eks_addon(f"{name}-ebs", "aws-ebs-csi-driver", args.cluster_name, ebs, role_arn=role.arn)
+        driver = "aws-ebs-csi-driver"
+        self.volumes = eks_addon(
+            f"{name}-ebs", driver, args.cluster_name, ebs, version=args.versions.get(driver), role_arn=role.arn
+        )
         """The driver: without it no claim is bound."""
-        made = [eks_addon(f"{name}-dns", "coredns", args.cluster_name, dns), self.volumes]
+        version = args.versions.get("coredns")
+        made = [eks_addon(f"{name}-dns", "coredns", args.cluster_name, dns, version=version), self.volumes]
         self.names = pulumi.Output.all(*(each.addon_name for each in made)).apply(
             lambda names: [str(each) for each in names]
         )

@@ -150,7 +150,14 @@ class EksCluster(pulumi.ComponentResource):
             )
 
     def _addon(self, addon: str, cluster: aws.eks.Cluster) -> aws.eks.Addon:
-        return eks_addon(f"{self._name}-{addon}", addon, cluster.name, self._child, settings=_SETTINGS.get(addon))
+        return eks_addon(
+            f"{self._name}-{addon}",
+            addon,
+            cluster.name,
+            self._child,
+            version=self._args.create.addon_versions.get(addon),
+            settings=_SETTINGS.get(addon),
+        )
 
 
 def eks_addon(
@@ -159,13 +166,18 @@ def eks_addon(
     cluster: pulumi.Input[str],
     opts: pulumi.ResourceOptions,
     *,
+    version: str | None = None,
     role_arn: pulumi.Input[str] | None = None,
     settings: Mapping[str, str] | None = None,
 ) -> aws.eks.Addon:
-    """Return one of EKS's add-ons in the default version for its cluster, with the role of its service account."""
+    """Return one of EKS's add-ons with the role of its service account.
+
+    Without a version EKS takes its default one for the cluster's release at that time, and keeps it.
+    """
     return aws.eks.Addon(
         name,
         addon_name=addon,
+        addon_version=version,
         cluster_name=cluster,
         service_account_role_arn=role_arn,
         configuration_values=None if settings is None else json.dumps(settings),

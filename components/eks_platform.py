@@ -87,6 +87,7 @@ class EksPlatform(pulumi.ComponentResource):
                     region=spec.region,
                     cluster_name=cluster_name,
                     oidc_provider_arn=self.oidc_provider_arn,
+                    versions=spec.cluster.create.addon_versions,
                     after=list(groups.machines[COMPANIONS].values()),
                 ),
                 self._child,

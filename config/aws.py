@@ -78,6 +78,8 @@ class ClusterCreateSpec(Spec):
 
     version: str = EKS
     """Kubernetes' minor release, like 1.34; it goes up by one at a time, and never down."""
+    addon_versions: Mapping[str, str] = {}
+    """EKS add-on to its version, like v1.34.0-eksbuild.2; an absent one stays in what EKS chose when it was made."""
     admin_role_arns: tuple[str, ...] = ()
     """Roles that administer the cluster, besides the one it is made by."""
     public_access_cidrs: tuple[str, ...] = ()

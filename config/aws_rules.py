@@ -17,7 +17,7 @@ from config.aws_names import (
     tag_problems,
 )
 from config.errors import Problem, dotted, shown, suggestion
-from config.literals import ExternalAccess
+from config.literals import EKS_ADDONS, ExternalAccess
 from config.network import is_host
 from config.parts import Parts
 
@@ -27,6 +27,7 @@ _SUBNET: Final = re.compile(r"subnet-([0-9a-f]{8}|[0-9a-f]{17})")
 _HOSTED_ZONE: Final = re.compile(r"[0-9A-Z]{1,32}")
 _CLASS: Final = re.compile(r"(?=.{1,63}$)[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _VERSION: Final = re.compile(r"1\.[1-9][0-9]")
+_ADDON_VERSION: Final = re.compile(r"v\d+\.(\d+)\.\d+-eksbuild\.\d+")
 _LOG_DAYS: Final = (
     1,
     3,
@@ -111,9 +112,29 @@ def cluster(parts: Parts) -> Iterator[Problem]:
     yield from _create(aws, aws.cluster.create, f"{path}.create")
 
 
+def _addons(create: ClusterCreateSpec, path: str) -> Iterator[Problem]:
+    """Add-ons are those that are made, and kube-proxy isn't newer than the API server it asks.
+
+    kubernetes.io/releases/version-skew-policy: it may be up to three minor releases older.
+    """
+    for name, version in create.addon_versions.items():
+        at, found = dotted([*path.split("."), "addon_versions", name]), _ADDON_VERSION.fullmatch(version)
+        if name not in EKS_ADDONS:
+            yield Problem(at, "", "there is no such add-on", suggestion(name, EKS_ADDONS))
+        elif found is None:
+            yield Problem(at, shown(version), "it is a version of EKS, like v1.34.0-eksbuild.2", "correct it")
+        elif name == "kube-proxy" and _VERSION.fullmatch(create.version):
+            minor, cluster = int(found[1]), int(create.version.partition(".")[2])
+            if not cluster - 3 <= minor <= cluster:
+                allowed = f"it has to be of the cluster's release, {create.version}, or up to three before it"
+                listed = f"aws eks describe-addon-versions --addon-name {name} --kubernetes-version {create.version}"
+                yield Problem(at, shown(version), allowed, f"choose one that is listed by {listed}")
+
+
 def _create(aws: AwsSpec, create: ClusterCreateSpec, path: str) -> Iterator[Problem]:
     if not _VERSION.fullmatch(create.version):
         yield Problem(f"{path}.version", shown(create.version), "it is a minor release, like 1.34", "correct it")
+    yield from _addons(create, path)
     if create.log_retention_days not in _LOG_DAYS:
         allowed = f"CloudWatch allows {', '.join(map(str, _LOG_DAYS))}"
         yield Problem(f"{path}.log_retention_days", shown(create.log_retention_days), allowed, "choose one of them")

@@ -121,6 +121,8 @@ CONNECT_EXTERNAL_SERVICE: Final = "kafka-connect-external"
 CONNECT_PORT: Final = 8083
 BACKUP_PROBE: Final = ".probe"
 """Folder, below that of the backups, of objects that show that the store works."""
+EKS_ADDONS: Final = ("vpc-cni", "kube-proxy", "coredns", "aws-ebs-csi-driver")
+"""Add-ons of an EKS cluster that the program makes: network, Services, DNS, volumes."""
 COMPANIONS: Final = "companions"
 """Name of the node group that everything beside the pools runs on; no pool is called so where there are groups."""
 POOL_LABEL: Final = "kafka.pyairtable.dev/pool"

@@ -346,6 +346,17 @@ def test_machines_follow_the_release_of_a_cluster_that_is_made() -> None:
     assert not any("version" in each.inputs for each in staging().by_type("NodeGroup"))
 
 
+def test_add_ons_are_in_the_versions_that_are_named_and_otherwise_in_eks_choice() -> None:
+    versions = {"kube-proxy": "v1.34.0-eksbuild.2", "coredns": "v1.12.3-eksbuild.1"}
+    create = {**MADE["cluster"]["create"], "addon_versions": versions}
+    addons = laid(at="aws.cluster.create", change=create).by_type("aws:eks/addon:Addon")
+    assert {each.inputs["addonName"]: each.inputs.get("addonVersion") for each in addons} == {
+        **versions,
+        "vpc-cni": None,
+        "aws-ebs-csi-driver": None,
+    }
+
+
 def test_the_api_server_is_reached_from_named_addresses_only() -> None:
     create = {**MADE["cluster"]["create"], "public_access_cidrs": ["203.0.113.0/24"], "service_cidr": "172.20.0.0/16"}
     inputs = laid(at="aws.cluster.create", change=create).one("aws:eks/cluster:Cluster", "kafka-cluster").inputs
