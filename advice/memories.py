@@ -43,20 +43,21 @@ def memories(component: Component, figures: Figures, written: float, watched: fl
         )
         yield size_change(location, size, rounded(kept + cache), reason, watched)
     else:
-        yield from _less(component, used, cache, seen, watched)
+        yield from _less(component, figures, cache, seen, watched)
 
 
-def _less(component: Component, used: int, cache: int, seen: str, watched: float) -> Iterator[Change]:
+def _less(component: Component, figures: Figures, cache: int, seen: str, watched: float) -> Iterator[Change]:
     size, heap = component.resources.memory, component.heap or 0
+    working_set = size if figures.working_set is None else figures.working_set
     if component.stores:
         if watched < DAY:
             return
-        kept = max(heap, used) + OFF_HEAP
-        enough = kept + max(cache, min(PAGE_CACHE, size - kept))
+        kept = max(heap, figures.resident or 0) + OFF_HEAP
+        # Of the page cache, what is read again and again is in the working set.
+        enough = max(kept + max(cache, min(PAGE_CACHE, size - kept)), working_set, heap / HEAP_SHARE)
     else:
-        enough = used / MEMORY_ALERT
         # The heap may yet fill.
-        enough = max(enough, heap + OFF_HEAP / 2, heap / HEAP_SHARE) if heap else enough
+        enough = max(working_set / MEMORY_ALERT, heap and heap + OFF_HEAP / 2, heap / HEAP_SHARE)
     advised = rounded(enough if watched >= DAY else max(enough, SHORT_LEAST * size))
     if advised <= WORTHWHILE * size:
         location = (*component.location, "resources", "memory")
