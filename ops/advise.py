@@ -135,6 +135,7 @@ def _topics(window: Window) -> list[dict[str, Any]]:
             "bytes_per_second_peak": round(usage.peak, 1),
         }
         for name, usage in sorted(produced(window).items())
+        if not name.startswith("__")
     ]
 
 

@@ -1,6 +1,7 @@
 """Commands on a stack of files with the real engine: exit codes, drift, events, locks, stops and kills."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -12,8 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from config.literals import PROJECT
+from manifests.kubeconfig import eks_kubeconfig
 from tests.e2e.engine_stack import FileStack, name_of
+from tests.unit.test_aws_config import changed
 
 pytestmark = pytest.mark.engine
 
@@ -79,6 +84,44 @@ def test_a_destroy_goes_on_once_when_a_plugin_crashes(stack: FileStack) -> None:
     stack.crash(1)
     code(stack.ops("destroy", "--stack", "dev"), 0)
     assert (stack.files(), stack.names()) == ({}, [])
+
+
+def test_a_stack_that_makes_its_cluster_is_brought_up_without_one_and_finds_it_afterwards(tmp_path: Path) -> None:
+    """The cluster is an address; no kubeconfig of the machine's leads to it, or to any other."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    aws = programs / "aws"
+    aws.write_text("#!/bin/sh\nexit 1\n")
+    aws.chmod(0o755)
+    environment = {"KUBECONFIG": str(tmp_path / "none"), "PATH": f"{programs}:{os.environ['PATH']}"}
+    made = FileStack.make(tmp_path / "checkout", environment)
+    made.environment.pop("KUBE_CONTEXT", None)
+    values = {f"{PROJECT}:{key}": value for key, value in changed("protect", False, made=True).items()}
+    made.workspace.config_file.write_text(yaml.safe_dump({"config": values}))
+    program = made.root / "__main__.py"
+    program.write_text(f"{program.read_text()}pulumi.export('kubeconfig', pathlib.Path('made.json').read_text())\n")
+    made.want({"a": {"content": "1"}})
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        kubeconfig = eks_kubeconfig(
+            cluster="kafka-test", region="x", endpoint=f"https://127.0.0.1:{port}", ca_data="", role=None
+        )
+        (made.root / "made.json").write_text(kubeconfig)
+        code(made.ops("up"), 0)
+        assert made.workspace.recorded_cluster() == "eks kafka-test"
+        assert made.workspace.kubeconfig_file.read_text() == kubeconfig
+        assert f"export KUBECONFIG={made.workspace.kubeconfig_file}" in made.workspace.environment_file.read_text()
+        code(made.ops("preview"), 0)
+        code(made.ops("drift"), 0)
+        code(made.ops("up", "--detailed-exitcode"), 0)
+    silent = f"error: the Kubernetes API of context 'eks' at 127.0.0.1:{port} does not answer (Connection refused)"
+    for command in (["drift"], ["refresh"], ["destroy", "--stack", "dev"], ["up"]):
+        assert silent in code(made.ops(*command), 1).stderr
+    assert made.files() == {"a": "1"}
+    with socket.create_server(("127.0.0.1", port)):
+        code(made.ops("destroy", "--stack", "dev"), 0)
+    assert made.files() == {}
 
 
 def test_destroy_names_what_is_protected_and_touches_nothing(stack: FileStack) -> None:

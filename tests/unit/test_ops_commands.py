@@ -9,7 +9,7 @@ from pulumi.automation import CommandResult
 from pulumi.automation.errors import create_command_error
 
 from config.errors import ConfigError
-from config.target import Target, TargetError
+from config.target import MadeCluster, Target, TargetError
 from lab.errors import Cancelled
 from ops import status
 from ops.__main__ import explain
@@ -18,9 +18,10 @@ from ops.destroy import check_unprotected
 from ops.failure import Failure, UsageFailure
 from ops.spec import platform_of
 from ops.stack import engine_failure, last_error
-from ops.target import Fate, fate, stack_target
-from ops.up import check_space
+from ops.target import Fate, fate, identity, stack_target
+from ops.up import check_space, preflight
 from ops.workspace import Workspace
+from tests.unit.test_aws_config import platform
 
 ROOT = Path(__file__).parents[2]
 
@@ -90,13 +91,24 @@ def test_an_unknown_stack_is_wrong_usage_and_touches_nothing(command: str) -> No
         ("lab 1", "lab 1", Fate.KEEP),
         ("lab 1", "lab 2", Fate.DISCARD),
         ("cluster a:1", "cluster a:1", Fate.KEEP),
+        (None, "eks kafka", Fate.KEEP),
+        ("eks kafka", "eks kafka", Fate.KEEP),
     ],
 )
 def test_what_becomes_of_a_state(recorded: str | None, current: str, expected: Fate) -> None:
     assert fate(recorded, current) is expected
 
 
-@pytest.mark.parametrize(("recorded", "current"), [("cluster a:1", "lab 1"), ("lab 1", "cluster a:1")])
+@pytest.mark.parametrize(
+    ("recorded", "current"),
+    [
+        ("cluster a:1", "lab 1"),
+        ("lab 1", "cluster a:1"),
+        ("cluster a:1", "eks kafka"),
+        ("eks kafka", "lab 1"),
+        ("eks kafka", "eks other"),
+    ],
+)
 def test_a_state_of_another_cluster_is_refused(recorded: str, current: str) -> None:
     with pytest.raises(Failure, match=r"^the stack's resources are on .*, not on .*; set KUBE_CONTEXT as it was"):
         fate(recorded, current)
@@ -110,9 +122,33 @@ def test_the_target_is_that_of_overlay_before_stack(tmp_path: Path) -> None:
     environment = {"KUBECONFIG": "/kubeconfig"}
     assert stack_target(workspace, environment) == Target(kubeconfig=Path("/kubeconfig"), context="from-stack")
     environment["PLATFORM_OVERLAY"] = str(overlay)
-    assert stack_target(workspace, environment).context == "from-overlay"
+    assert stack_target(workspace, environment) == Target(kubeconfig=Path("/kubeconfig"), context="from-overlay")
     environment["KUBE_CONTEXT"] = "from-environment"
-    assert stack_target(workspace, environment).context == "from-environment"
+    assert stack_target(workspace, environment) == Target(kubeconfig=Path("/kubeconfig"), context="from-environment")
+
+
+def test_a_cluster_that_the_stack_makes_is_the_target_before_it_is_there(tmp_path: Path) -> None:
+    """By the configuration, an overlay, or both: what makes one stands anywhere in them."""
+    file = tmp_path / "Pulumi.dev.yaml"
+    file.write_text("config:\n  kafka-platform:aws: {cluster: {name: made, create: {}}}\n")
+    assert stack_target(Workspace(tmp_path), {"KUBE_CONTEXT": "other"}) == MadeCluster(name="made")
+    assert identity(MadeCluster(name="made")) == "eks made"
+    file.write_text("config:\n  kafka-platform:aws: {cluster: {name: found}}\n")
+    assert isinstance(stack_target(Workspace(tmp_path), {"KUBE_CONTEXT": "other"}), Target)
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("aws: {cluster: {create: {version: '1.34'}}}\n")
+    assert stack_target(Workspace(tmp_path), {"PLATFORM_OVERLAY": str(overlay)}) == MadeCluster(name="found")
+
+
+def test_what_gives_a_new_cluster_s_token_is_missed_before_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Pulumi.yaml").touch()
+    (tmp_path / "Pulumi.dev.yaml").touch()
+    monkeypatch.setattr("ops.up.platform_of", lambda _: platform("protect", False, made=True))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Failure, match=r"^there is no aws program, which gets the token for the cluster that is made; "):
+        preflight(Workspace(tmp_path))
 
 
 def test_without_a_context_the_target_is_the_lab(tmp_path: Path) -> None:

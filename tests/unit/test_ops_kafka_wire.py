@@ -41,7 +41,9 @@ def test_a_broker_that_doesn_t_know_the_password_is_refused() -> None:
         login.verify(SIGNATURE.replace("6rri", "7rri"))
 
 
-@pytest.mark.parametrize("said", ["", "e=other-error", "r=another,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096", f"r={NONCE}x,i=1"])
+@pytest.mark.parametrize(
+    "said", ["", "e=other-error", "r=another,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096", f"r={NONCE}x,i=1"]
+)
 def test_what_is_no_answer_to_a_login_is_refused(said: str) -> None:
     with pytest.raises(WireError, match="doesn't answer a login by SCRAM"):
         scram().final(said)
@@ -65,10 +67,11 @@ def answer(*directories: bytes, error: int = 0) -> bytes:
 
 
 def test_directories_of_a_broker_are_added_up() -> None:
-    said = answer(
-        directory("/data/0", {("a", 0): 10, ("a", 1): 2**40}, 2**41, 2**40), directory("/data/1", {("b", 0): 5}, 100, 60)
-    )
-    assert parse(Reader(said)) == LogDirs(
+    said = [
+        directory("/data/0", {("a", 0): 10, ("a", 1): 2**40}, 2**41, 2**40),
+        directory("/data/1", {("b", 0): 5}, 100, 60),
+    ]
+    assert parse(Reader(answer(*said))) == LogDirs(
         sizes={("a", 0): 10, ("a", 1): 2**40, ("b", 0): 5}, total=2**41 + 100, usable=2**40 + 60
     )
 

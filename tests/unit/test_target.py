@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from config.platform import KubernetesSpec
-from config.target import Target, TargetError, api_address, check_reachable, resolve_target
+from config.target import (
+    MadeCluster,
+    Target,
+    TargetError,
+    api_address,
+    check_reachable,
+    destination,
+    resolve_target,
+)
+from tests.unit.test_aws_config import platform
 
 KUBECONFIG = """
 clusters: [{name: kind, cluster: {server: "https://127.0.0.1:%d"}}, {name: broken, cluster: {}}]
@@ -31,6 +40,13 @@ def test_environment_goes_before_configuration_before_lab(
     configured: str | None, environment: dict[str, str], kubeconfig: str, context: str
 ) -> None:
     assert resolve_target(spec(configured), environment) == Target(kubeconfig=Path(kubeconfig), context=context)
+
+
+def test_a_stack_that_makes_its_cluster_goes_there_whatever_the_environment_says() -> None:
+    environment = {"KUBECONFIG": "/k/one", "KUBE_CONTEXT": "kind-kafka"}
+    assert destination(platform("protect", True, made=True), environment) == MadeCluster(name="kafka-test")
+    found = destination(platform("protect", True), environment)
+    assert found == Target(kubeconfig=Path("/k/one"), context="kind-kafka")
 
 
 def test_reachable_cluster_is_accepted(tmp_path: Path) -> None:

@@ -1,0 +1,82 @@
+"""Advice on the running stack: known load goes in while it is watched, and comes out in the figures."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import pytest
+from confluent_kafka import TopicPartition
+
+from tests.e2e.harness import ROOT, Platform, deliver, subscribed, wait_for
+
+pytestmark = pytest.mark.e2e
+
+TOPIC, WRITER, READER = "pyairtable.workflows.events", "workflow-engine", "analytics-service"
+RECORDS, SIZE = 400, 20_000
+WINDOW = 45
+"""Seconds in which each kubelet of the lab measures twice at least: it does so every half a minute."""
+
+
+def group() -> str:
+    return f"{READER}-advise"
+
+
+def commit_ends(platform: Platform) -> None:
+    """Let a group have read everything there is."""
+    with subscribed(platform.librdkafka(READER), group(), TOPIC) as consumer:
+        partitions = consumer.list_topics(TOPIC, 20).topics[TOPIC].partitions
+        ends = [
+            TopicPartition(TOPIC, number, consumer.get_watermark_offsets(TopicPartition(TOPIC, number), 20)[1])
+            for number in partitions
+        ]
+        consumer.unsubscribe()
+        consumer.commit(offsets=ends, asynchronous=False)
+
+
+def watched(platform: Platform) -> dict[str, Any]:
+    """What was seen while the records were produced, all of them behind the first look and before the last."""
+    said: list[str] = []
+    command = [sys.executable, "-m", "ops", "advise", "--window", f"{WINDOW}s", "--json"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        reader = threading.Thread(target=lambda: said.extend(process.stderr or ()), daemon=True)
+        reader.start()
+        wait_for("the first look", lambda: any("watched 0 s" in line for line in said) or process.poll() is not None)
+        # Random, so that no compression makes it less.
+        assert deliver(platform.librdkafka(WRITER), TOPIC, [os.urandom(SIZE) for _ in range(RECORDS)]) == []
+        out = process.stdout.read()
+        reader.join()
+    assert process.returncode in (0, 2), said
+    document: dict[str, Any] = json.loads(out)
+    return document
+
+
+def test_what_went_in_is_in_the_figures(platform: Platform) -> None:
+    commit_ends(platform)
+    document = watched(platform)
+    seconds, seen = document["watched_seconds"], document["seen"]
+    assert WINDOW <= seconds < WINDOW + 30
+
+    topics = {each["name"]: each for each in seen["topics"]}
+    came = topics[TOPIC]["bytes_per_second_mean"] * seconds
+    assert RECORDS * SIZE * 0.95 <= came < RECORDS * SIZE * 1.2
+    assert topics[TOPIC]["bytes_per_second_peak"] >= topics[TOPIC]["bytes_per_second_mean"]
+    assert {each["id"]: each["bytes"] > RECORDS * SIZE for each in seen["brokers"]} == {0: True, 1: True, 2: True}
+    lags = {(each["group"], each["topic"]): each for each in seen["groups"]}
+    assert lags[group(), TOPIC] == {"group": group(), "topic": TOPIC, "lag": RECORDS, "members": 0}
+
+    parts = {each["path"]: each for each in seen["containers"]}
+    assert {"kafka.pools[0]", "schema_registry", "schema_registry.proxy"} <= parts.keys()
+    brokers = parts["kafka.pools[0]"]
+    assert 0 < brokers["cpu_mean"] <= brokers["cpu_peak"] <= (os.cpu_count() or 1)
+    assert 100 * 2**20 < brokers["resident"] <= brokers["working_set"] < 2**30
+    assert parts["schema_registry.proxy"]["working_set"] < parts["schema_registry"]["working_set"]
+
+    assert (document["stack"], document["currency"]) == ("dev", "USD")
+    assert not any("broker" in sentence or "pods" in sentence for sentence in document["unknown"])
+    for advice in document["advice"]:
+        assert advice["confidence"] in ("low", "medium", "high")
+        assert advice["current"] != advice["advised"]
