@@ -91,13 +91,15 @@ def watch(engine: Engine, platform: PlatformSpec, logs: Logs, reporter: Reporter
 
     moments = schedule(seconds)
     every = max(1, len(moments) // (_LOG_SAMPLES - 1))
-    reporter.say(f"watching stack {platform.stack} for {span(seconds)}")
     begin = time.monotonic()
     with reporter.live(f"watching for {span(seconds)}"):
         for number, moment in enumerate(moments):
             time.sleep(max(0.0, begin + moment - time.monotonic()))
             look(number % every == 0 or number == len(moments) - 1)
-            reporter.update(f"watched {span(moment)} of {span(seconds)}")
+            if number == 0:
+                reporter.say(f"watching stack {platform.stack} for {span(seconds)}")
+            else:
+                reporter.update(f"watched {span(moment)} of {span(seconds)}")
     return Window(
         seconds=time.monotonic() - begin, pods=tuple(pods_seen), logs=tuple(logs_seen), unknown=tuple(unknown)
     )

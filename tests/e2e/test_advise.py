@@ -44,7 +44,7 @@ def watched(platform: Platform) -> dict[str, Any]:
         assert process.stdout is not None and process.stderr is not None
         reader = threading.Thread(target=lambda: said.extend(process.stderr or ()), daemon=True)
         reader.start()
-        wait_for("the first look", lambda: any("watched 0 s" in line for line in said) or process.poll() is not None)
+        wait_for("the first look", lambda: any("watching stack" in line for line in said) or process.poll() is not None)
         # Random, so that no compression makes it less.
         assert deliver(platform.librdkafka(WRITER), TOPIC, [os.urandom(SIZE) for _ in range(RECORDS)]) == []
         out = process.stdout.read()
