@@ -7,8 +7,8 @@ from typing import Final
 
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-LAB: Final = frozenset({"e2e", "e2e_lifecycle", "recordings"})
-"""Marks of modules that need the lab, or copy the checkout, whose schemas tests on the lab change and put back."""
+LAB: Final = frozenset({"e2e", "e2e_lifecycle"})
+"""Marks of modules that need the lab."""
 
 
 class LabScheduling(LoadScopeScheduling):  # type: ignore[misc]

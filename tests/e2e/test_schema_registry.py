@@ -18,6 +18,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 
 from contracts.repository import history, subjects
+from tests.e2e.checkout import copied
 from tests.e2e.event_platform import access
 from tests.e2e.harness import Platform, wait_for
 from tests.e2e.test_changes import operations
@@ -121,25 +122,19 @@ def test_a_broken_schema_is_refused_by_the_registry_too(platform: Platform) -> N
     assert (status, said["error_code"]) == (409, 409)
 
 
-def committed(change: Any) -> Any:
-    """Change a committed schema for a moment."""
-    file = Path(__file__).parents[2] / "schemas" / f"{FOREIGN}.avsc"
-    text = file.read_text()
-    schema = json.loads(text)
-    change(schema)
+def with_a_region(folder: Path, **more: str) -> Path:
+    """Copy the checkout and give one of its events a further field; ``more`` is of the field."""
+    root = copied(folder / "checkout")
+    file = root / "schemas" / f"{FOREIGN}.avsc"
+    schema = json.loads(file.read_text())
+    schema["fields"].append({"name": "region", "type": "string", "doc": "Where it happened.", **more})
     file.write_text(json.dumps(schema, indent=2))
-    return file, text
+    return root
 
 
-def test_a_breaking_change_is_refused_in_the_preview(platform: Platform) -> None:
-    def add(schema: dict[str, Any]) -> None:
-        schema["fields"].append({"name": "region", "type": "string", "doc": "Where it happened."})
-
-    file, text = committed(add)
-    try:
-        done = platform.pulumi("preview", "--non-interactive", check=False)
-    finally:
-        file.write_text(text)
+def test_a_breaking_change_is_refused_in_the_preview(platform: Platform, tmp_path: Path) -> None:
+    root = with_a_region(tmp_path)
+    done = platform.pulumi("--cwd", str(root), "preview", "--non-interactive", check=False)
     assert done.code != 0
     assert f"{FOREIGN}: at level BACKWARD_TRANSITIVE, the new schema can't read what version 1 wrote: " in done.text
     assert ".region (string) has no default" in done.text
@@ -151,22 +146,18 @@ def latest(variables: dict[str, str]) -> int:
     return int(ask(variables, "GET", f"/subjects/{FOREIGN}/versions/latest")[1]["version"])
 
 
-def test_a_schema_evolves_in_place(platform: Platform) -> None:
-    def add(schema: dict[str, Any]) -> None:
-        schema["fields"].append({"name": "region", "type": "string", "default": "", "doc": "Where it happened."})
-
-    file, text = committed(add)
+def test_a_schema_evolves_in_place(platform: Platform, tmp_path: Path) -> None:
+    elsewhere = ("--cwd", str(with_a_region(tmp_path, default="")))
     variables = administrator(platform)
     released = len(history(FOREIGN))
     try:
-        steps = json.loads(platform.pulumi("preview", "--json").out)["steps"]
+        steps = json.loads(platform.pulumi(*elsewhere, "preview", "--json").out)["steps"]
         changed = {step["urn"].split("::")[-1]: step for step in steps if step["op"] not in ("same", "read", "refresh")}
         assert operations(changed) == {FOREIGN: "update"}
-        platform.up()
+        platform.pulumi(*elsewhere, "up", "--yes", "--skip-preview", "--non-interactive")
         # A version is never given twice, so it needn't be the next number.
         assert latest(variables) > released
     finally:
-        file.write_text(text)
         # Versions go forward only: the unreleased one is taken out of the registry, then out of the state.
         if (made := latest(variables)) > released:
             ask(variables, "DELETE", f"/subjects/{FOREIGN}/versions/{made}")

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ import pytest
 from manifests.credential import derive_password
 from ops.failure import Failure
 from ops.markdown import SECRET
+from tests.e2e.checkout import copied
 from upgrades import store
 from upgrades.record import record
 from upgrades.recording import parse
@@ -71,20 +71,7 @@ class Checkout:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    root = tmp_path / "checkout"
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, root / name)
-    (root / ".venv").symlink_to(sys.prefix)
-    return Checkout(root)
+    return Checkout(copied(tmp_path / "checkout"))
 
 
 def lost(found: Mapping[str, Any], kind: str) -> dict[str, tuple[str, Sequence[str]]]:
