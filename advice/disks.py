@@ -10,6 +10,7 @@ from advice.thresholds import SUSTAINED
 from advice.window import Window
 from config.base import duration_text
 from config.capacity import DISK_LIMIT, retained_bytes
+from config.errors import dotted
 from config.literals import CleanupPolicy
 from config.platform import PlatformSpec
 from config.topic import TopicSpec
@@ -61,8 +62,8 @@ def storage(platform: PlatformSpec, window: Window) -> Iterator[Change | str]:
             yield size_change(location, size, advised, f"{seen}; {why}; {remedy}", window.seconds)
         elif most < DISK_LIMIT * size / 2:
             yield (
-                f"kafka.pools[{index}].storage.size: {seen}: it has more room than it needs; nothing is advised, because "
-                "volumes can't shrink: a new pool could have smaller ones"
+                f"{dotted(location)}: {seen}: it has more room than it needs; nothing is advised, because volumes can't "
+                "shrink: a new pool could have smaller ones"
             )
 
 
@@ -110,7 +111,7 @@ def retention(platform: PlatformSpec, window: Window) -> Iterator[Change | str]:
         kept = bound * topic.partitions / rate
         if kept >= topic.retention.total_seconds():
             continue
-        path = f'topics["{topic.name}"].retention_bytes'
+        path = dotted(("topics", topic.name, "retention_bytes"))
         seen = (
             f"at {amount(rate)}/s, the mean of {span(window.seconds)}, {amount(bound * topic.partitions)} hold "
             f"{span(kept)}, and retention is {duration_text(topic.retention)}"
@@ -119,12 +120,12 @@ def retention(platform: PlatformSpec, window: Window) -> Iterator[Change | str]:
             yield f"{path}: {seen}; watch it for {span(SUSTAINED)} before a rate may stand for that long"
             continue
         advised = ceil(rate * topic.retention.total_seconds() / topic.partitions / _MIB) * _MIB
-        more = (advised * topic.partitions - sizes.get(topic.name, 0)) * replicas_of(topic, platform)
-        more /= broker_count(platform)
+        copies = replicas_of(topic, platform) / broker_count(platform)
+        more = int((advised * topic.partitions - sizes.get(topic.name, 0)) * copies)
         if more > room:
             yield f"{path}: {seen}; the disks have no room for more: {amount(max(0, room))} a broker"
             continue
-        room -= int(more)
+        room -= more
         yield size_change(
             ("topics", topic.name, "retention_bytes"), bound, advised, f"{seen}; the disks have room", window.seconds
         )

@@ -7,6 +7,7 @@ from advice.change import Change, amount, size_change, span
 from advice.disks import produced_of
 from advice.thresholds import LAG, SUSTAINED
 from advice.window import Window
+from config.errors import dotted
 from config.platform import PlatformSpec
 
 
@@ -24,7 +25,7 @@ def partitions(platform: PlatformSpec, window: Window) -> Iterator[Change | str]
             continue
         count, came = counts[topic], _records(window, topic)
         behind = f"group {group} is {now.lag} records behind, {now.lag - before.lag} more than {span(seconds)} before"
-        path = f'topics["{topic}"].partitions'
+        path = dotted(("topics", topic, "partitions"))
         if now.members < count:
             what = f"{now.members} consumers share {count} partitions: start more of them, not more partitions"
             yield f"{path}: {behind}; {what}"
@@ -67,7 +68,7 @@ def expected(platform: PlatformSpec, window: Window) -> Iterator[Change | str]:
         )
         if window.seconds < SUSTAINED:
             until = f"watch it for {span(SUSTAINED)} before a rate may stand for long"
-            yield f'topics["{topic.name}"].bytes_per_second: {seen}; {until}'
+            yield f"{dotted(('topics', topic.name, 'bytes_per_second'))}: {seen}; {until}"
             continue
         step = 1024 if mean < 2**20 else 2**20
         location = ("topics", topic.name, "bytes_per_second")

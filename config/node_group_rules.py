@@ -201,9 +201,7 @@ def room_of_group(
         yield from _companions(at, name, kind, count, parts)
 
 
-def _companions(
-    at: str, name: str, kind: InstanceType, count: int, parts: Parts | PlatformSpec
-) -> Iterator[Problem]:
+def _companions(at: str, name: str, kind: InstanceType, count: int, parts: Parts | PlatformSpec) -> Iterator[Problem]:
     pods, zone_count = list(companion_pods(parts)), max(1, len(parts.kubernetes.zones if parts.kubernetes else ()))
     for each in pods:
         yield from _room(at, name, kind, (each.vcpus, each.memory), f"a pod of {each.path}")

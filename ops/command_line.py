@@ -60,7 +60,9 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("--cost-before", type=Path, metavar="FILE", help="cost's JSON of the branch it is merged into")
     text = "what of the running stack is too small or too large: exit code 2 if anything"
     advise = add("advise", text, stack_commands.advise)
-    advise.add_argument("--window", type=window, default="60s", metavar="TIME", help="how long to watch, 60s unless said")
+    advise.add_argument(
+        "--window", type=window, default="60s", metavar="TIME", help="how long to watch, 60s unless said"
+    )
     client = add("client", "write a service's client configuration", stack_commands.client)
     client.add_argument("service", metavar="SERVICE")
     client.add_argument("--out", required=True, type=Path, metavar="DIR", help="directory to write to")

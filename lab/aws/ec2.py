@@ -161,6 +161,7 @@ class Subnet(Ec2):
 
     def properties(self, name: str, found: dict[str, Any]) -> Properties | None:
         """Return it."""
+        del name
         launch = found.get("PrivateDnsNameOptionsOnLaunch", {})
         return {
             "arn": found["SubnetArn"],
@@ -282,6 +283,7 @@ class NatGateway(Ec2):
 
     def properties(self, name: str, found: dict[str, Any]) -> Properties | None:
         """Return it; EC2 shows deleted ones for an hour."""
+        del name
         if found["State"] in ("deleting", "deleted", "failed"):
             return None
         addresses = found.get("NatGatewayAddresses") or [{}]

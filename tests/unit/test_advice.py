@@ -64,8 +64,8 @@ def test_processors(cores: tuple[float, ...], seconds: float, expected: dict[str
 def test_a_reason_has_the_figures_and_says_how_long_they_were_watched() -> None:
     advice = one(found(window(containers(BROKER, cores=(0.1, 0.3)), seconds=60)))
     assert advice.reason == (
-        "at its peak one used 0.3 of 2 cores (15%), all on average 0.2, in 60 s; less than 50% of it only after a whole "
-        "day"
+        "at its peak one used 0.3 of 2 cores (15%), all on average 0.2, in 60 s; less than 50% of it only after a "
+        "whole day"
     )
     assert (advice.confidence, advice.watched_seconds) == (Confidence.LOW, 60)
     advice = one(found(window(containers(BROKER, cores=(1.8,), seconds=DAY), seconds=DAY)))
@@ -245,12 +245,12 @@ def test_retention_at_the_rates_that_were_seen_has_to_fit_after_an_hour() -> Non
     short = found(window(seconds=MINUTE, **seen))
     assert short.advice == ()
     assert short.notes[-1] == (
-        'topics["topic-0"].bytes_per_second: 2Mi/s came on average, 2Mi/s at the peak, in 60 s; the catalogue expects '
+        "topics.topic-0.bytes_per_second: 2Mi/s came on average, 2Mi/s at the peak, in 60 s; the catalogue expects "
         "977Ki/s, from which disks and costs follow; watch it for 60 min before a rate may stand for long"
     )
     assert advised(window(seconds=HOUR, **seen)) == {
         SIZE: ("100Gi", "206Gi"),
-        'topics["topic-0"].bytes_per_second': ("1000000", "2Mi"),
+        "topics.topic-0.bytes_per_second": ("1000000", "2Mi"),
     }
 
 
@@ -261,7 +261,7 @@ def bounded(retention_bytes: int, **changes: Any) -> PlatformSpec:
 def test_a_bound_that_cuts_retention_short_is_raised_while_there_is_room() -> None:
     """100 KiB/s for a day, on six partitions."""
     seen: dict[str, Any] = {"topics": {TOPIC: (100.0 * 1024, 1)}, "seconds": HOUR}
-    path = 'topics["topic-0"].retention_bytes'
+    path = "topics.topic-0.retention_bytes"
     assert advised(window(**seen), bounded(GIB)) == {path: ("1Gi", "1407Mi")}
     assert advised(window(**seen), bounded(2 * GIB)) == {}
     full = found(window(**seen, held=84 * GIB), bounded(GIB))
@@ -286,7 +286,7 @@ def test_a_bound_that_cuts_retention_short_is_raised_while_there_is_room() -> No
 def test_partitions(before: GroupSample, now: GroupSample, expected: dict[str, tuple[str, str]]) -> None:
     key = ("reader", TOPIC)
     seen = window(topics={TOPIC: (1000.0, 100)}, groups=({key: before}, {key: now}))
-    assert advised(seen) == {f'topics["{TOPIC}"].{name}': change for name, change in expected.items()}
+    assert advised(seen) == {f"topics.{TOPIC}.{name}": change for name, change in expected.items()}
 
 
 def test_more_consumers_come_before_more_partitions() -> None:
@@ -294,7 +294,7 @@ def test_more_consumers_come_before_more_partitions() -> None:
     groups = ({key: GroupSample(lag=0, members=3)}, {key: GroupSample(lag=12_000, members=3)})
     notes = found(window(topics={TOPIC: (1000.0, 100)}, groups=groups)).notes
     assert notes[-1] == (
-        'topics["topic-0"].partitions: group reader is 12000 records behind, 12000 more than 60 s before; 3 consumers '
+        "topics.topic-0.partitions: group reader is 12000 records behind, 12000 more than 60 s before; 3 consumers "
         "share 6 partitions: start more of them, not more partitions"
     )
 

@@ -19,6 +19,8 @@ from ops.markdown import code, value_text
 from ops.preview_document import PreviewDocument, read_preview
 from tests.previews import ACL, CLAIM, CONFIG, KEY, SECRET, SET, TEMPLATE, TOPIC, change, document
 
+ROOT = Path(__file__).parents[2]
+
 
 def positions(text: str, *names: str) -> list[int]:
     return [text.index(f"<code>{name}</code>", text.index("\n### ")) for name in names]
@@ -260,6 +262,7 @@ def test_what_is_no_preview_of_the_stack_is_refused(text: str, says: str) -> Non
 
 def run(*arguments: str) -> int:
     options = parser().parse_args(arguments)
+    options.root = ROOT
     done: int = options.run(options)
     return done
 

@@ -124,9 +124,7 @@ def test_without_any_answer_it_is_a_failure(kubectl: Kubectl) -> None:
         kubectl.get("/nothing")
 
 
-@pytest.mark.parametrize(
-    ("length", "count", "second"), [(10, 2, 10), (60, 7, 10), (3600, 361, 10), (86_400, 361, 240)]
-)
+@pytest.mark.parametrize(("length", "count", "second"), [(10, 2, 10), (60, 7, 10), (3600, 361, 10), (86_400, 361, 240)])
 def test_samples_are_spread_over_the_window(length: float, count: int, second: float) -> None:
     moments = schedule(length)
     assert (len(moments), moments[0], moments[1], moments[-1]) == (count, 0, second, length)

@@ -13,8 +13,8 @@ import pytest
 from config.build import merge
 from manifests.acl import service_acl
 from ops.__main__ import main
-from ops.command_line import parser
 from ops.bench_preview import SIZES, Plan, Run, document, preview, run
+from ops.command_line import parser
 from ops.failure import Failure, UsageFailure
 from ops.generated_catalogue import Size, overlay, read_size
 from ops.placeholders import completed
