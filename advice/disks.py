@@ -62,8 +62,8 @@ def storage(platform: PlatformSpec, window: Window) -> Iterator[Change | str]:
             yield size_change(location, size, advised, f"{seen}; {why}; {remedy}", window.seconds)
         elif most < DISK_LIMIT * size / 2:
             yield (
-                f"{dotted(location)}: {seen}: it has more room than it needs; nothing is advised, because volumes can't "
-                "shrink: a new pool could have smaller ones"
+                f"{dotted(location)}: {seen}: it has more room than it needs; nothing is advised, because volumes "
+                "can't shrink: a new pool could have smaller ones"
             )
 
 

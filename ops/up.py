@@ -29,6 +29,8 @@ from toolchain.ensure import Plan, ensure
 
 _BUILD_SPACE: Final = 12 * 2**30
 """Bytes that building the toolchain takes in the cache, Go's own caches included."""
+_CLUSTER_CHOICE: Final = ("KUBECONFIG", "KUBE_CONTEXT")
+"""Variables that choose a cluster, where the stack makes none."""
 _RUN_SPACE: Final = 3 * 2**30
 """Bytes that a running lab takes."""
 
@@ -147,8 +149,13 @@ def start(workspace: Workspace, target: Destination, reporter: Reporter, phases:
     workspace.backend.mkdir(parents=True, exist_ok=True)
     engine = Engine.of(workspace, engine_environment())
     engine.clear_remains()
-    kubeconfig = workspace.kubeconfig_file if isinstance(target, MadeCluster) else target.kubeconfig
-    workspace.write_environment({**engine.settings, "KUBECONFIG": str(kubeconfig)}, os.environ, cache_root())
+    kubeconfig, environment = workspace.kubeconfig_file, dict(os.environ)
+    if isinstance(target, MadeCluster):
+        # Of some other cluster.
+        environment = {name: value for name, value in environment.items() if name not in _CLUSTER_CHOICE}
+    else:
+        kubeconfig = target.kubeconfig
+    workspace.write_environment({**engine.settings, "KUBECONFIG": str(kubeconfig)}, environment, cache_root())
     with phases.phase("lab and stack" if target.is_lab else "stack"), ThreadPoolExecutor(1) as side:
         prepared = side.submit(engine.prepare)
         if target.is_lab:

@@ -114,9 +114,8 @@ def test_a_stack_that_makes_its_cluster_is_brought_up_without_one_and_finds_it_a
         assert f"export KUBECONFIG={made.workspace.kubeconfig_file}" in made.workspace.environment_file.read_text()
         code(made.ops("preview"), 0)
         code(made.ops("drift"), 0)
-        code(made.ops("up", "--detailed-exitcode"), 0)
     silent = f"error: the Kubernetes API of context 'eks' at 127.0.0.1:{port} does not answer (Connection refused)"
-    for command in (["drift"], ["refresh"], ["destroy", "--stack", "dev"], ["up"]):
+    for command in (["destroy", "--stack", "dev"], ["up"]):
         assert silent in code(made.ops(*command), 1).stderr
     assert made.files() == {"a": "1"}
     with socket.create_server(("127.0.0.1", port)):
