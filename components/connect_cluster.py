@@ -147,7 +147,10 @@ class ConnectCluster(pulumi.ComponentResource):
             for each in spec.connectors
             if each.outbox is not None and each.outbox.ca_pem
         }
-        health = (_ASSETS / "connect" / "connect-health.jar").read_bytes()
+        jars = {
+            path.rpartition("/")[2]: (_ASSETS / "connect" / path.rpartition("/")[2]).read_bytes()
+            for path in (paths.HEALTH_JAR, paths.CONVERTER_JAR)
+        }
         maps = {
             "config": k8s.core.v1.ConfigMap(
                 f"{self._name}-config", metadata=self._metadata("config"), data=config, opts=self._inside
@@ -155,7 +158,7 @@ class ConnectCluster(pulumi.ComponentResource):
             "health": k8s.core.v1.ConfigMap(
                 f"{self._name}-health",
                 metadata=self._metadata("health"),
-                binary_data={paths.HEALTH_JAR.rpartition("/")[2]: base64.b64encode(health).decode()},
+                binary_data={name: base64.b64encode(jar).decode() for name, jar in jars.items()},
                 opts=self._inside,
             ),
         }
@@ -172,7 +175,7 @@ class ConnectCluster(pulumi.ComponentResource):
         # What is secret is told by its version: a digest of a short password could be guessed.
         checksum = pulumi.Output.all(
             certificate, self._args.ca_pem, *(each.metadata.resource_version for each in mounted.values())
-        ).apply(lambda parts: digest(config, trust, health.hex(), spec.credential_generation, *parts))
+        ).apply(lambda parts: digest(config, trust, [jar.hex() for jar in jars.values()], spec.credential_generation, *parts))
         account = k8s.core.v1.ServiceAccount(
             f"{self._name}-service-account",
             metadata=metadata(spec, namespace, spec.name),

@@ -123,6 +123,17 @@ class S3SinkSpec(Spec):
     """Longest time of record time in an object: it decides objects' borders, so that a restart writes the same ones."""
 
 
+class AutoRestartSpec(Spec):
+    """What becomes of a connector, or of a task of it, that has failed: its worker restarts it (assets/connect/README.md)."""
+
+    enabled: bool = True
+    """False: it stays as it failed until someone restarts it."""
+    max_restarts: int = 7
+    """How often in a row. After the last one it stays failed, with its trace."""
+    backoff: Duration = timedelta(minutes=1)
+    """Unit of the waits: the first restart comes at once, the one after n others n² + n units later, at most 60."""
+
+
 class ConnectorSpec(Spec):
     """One connector. Its access to Kafka, its topics and its error handling follow from this."""
 
@@ -137,6 +148,7 @@ class ConnectorSpec(Spec):
     """Topic for what a sink can't convert, and for an outbox's rows of unknown aggregates."""
     tolerate_errors: bool = False
     """A sink goes on behind a record it can't convert, which goes to ``dead_letters``. False: the task stops there."""
+    auto_restart: AutoRestartSpec = AutoRestartSpec()
     key_format: Format = Format.STRING
     value_format: Format = Format.JSON
     """How values are written; an outbox passes its payload on, as string or bytes."""

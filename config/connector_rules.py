@@ -32,6 +32,8 @@ _PASSWORDS: Final = {
     "database.password": "of the database's role",
     "iceberg.catalog.jdbc.password": "of the catalogue's user",
 }
+_MOST_RESTARTS: Final = 1000
+"""At a minute's backoff, six weeks."""
 _OWNED: Final = re.compile(
     r"name|connector\.class|tasks\.max|topics(\.regex)?|config\.(action|providers).*|exactly\.once\..*|errors\..*"
     r"|transforms.*|predicates.*|(key|value|header)\.converter.*|topic\.creation\..*|(producer|consumer|admin)\.override\..*"
@@ -39,7 +41,7 @@ _OWNED: Final = re.compile(
     r"|slot\.(name|drop\.on\.stop)|publication\..*|(table|schema)\.(include|exclude)\.list"
     r"|iceberg\.(tables|control\.topic|control\.group-id-prefix|control\.commit\.interval-ms)"
     r"|iceberg\.coordinator\.transactional\..*|iceberg\.kafka\..*|iceberg\.connect\.group-id"
-    r"|iceberg\.catalog(\.(type|uri|warehouse|catalog-impl|io-impl|jdbc\.user|client\.region|s3\.endpoint))?"
+    r"|auto\.restart\..*|iceberg\.catalog(\.(type|uri|warehouse|catalog-impl|io-impl|jdbc\.user|client\.region|s3\.endpoint))?"
     r"|s3\.(bucket\.name|region)|topics\.dir|flush\.size|rotate\.interval\.ms|storage\.class|format\.class"
 )
 """Settings that follow from a declaration."""
@@ -134,6 +136,18 @@ def error_handling(parts: Parts) -> Iterator[Problem]:
         elif connector.tolerate_errors and connector.dead_letters is None:
             allowed = "it is missing: records that can't be converted would vanish"
             yield Problem(f"{path}.dead_letters", "", allowed, "name a topic, or leave tolerate_errors out")
+
+
+def auto_restarts(parts: Parts) -> Iterator[Problem]:
+    """What failed is restarted a bounded number of times, and not in a hurry."""
+    for at, connector in _connectors(parts):
+        restart, path = connector.auto_restart, f"{at}.auto_restart"
+        if not 1 <= restart.max_restarts <= _MOST_RESTARTS:
+            allowed = f"allowed are 1 to {_MOST_RESTARTS}"
+            remedy = "correct the value, or set enabled: false"
+            yield Problem(f"{path}.max_restarts", shown(restart.max_restarts), allowed, remedy)
+        if not 1 <= restart.backoff.total_seconds() <= 3600:
+            yield Problem(f"{path}.backoff", shown(restart.backoff), "allowed are 1s to 1h", "correct the value")
 
 
 def outboxes(parts: Parts) -> Iterator[Problem]:

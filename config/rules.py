@@ -61,6 +61,7 @@ RULES: Final[tuple[Rule, ...]] = (
     connector_rules.connector_sections,
     connector_rules.connector_topics,
     connector_rules.error_handling,
+    connector_rules.auto_restarts,
     connector_rules.outboxes,
     connector_rules.lakes,
     connector_rules.connector_settings,

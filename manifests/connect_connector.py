@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 from config.base import milliseconds
 from config.connect import (
-    AvroConverter,
     CatalogType,
     ConnectorSpec,
     ConnectSpec,
@@ -19,20 +18,15 @@ from config.connect import (
 from config.errors import is_secret_name
 from config.literals import CONNECT_USER
 from manifests import connect_paths as paths
+from manifests.connect_converter import CONVERTERS, converter
 from manifests.connect_topics import CONTROL, HEARTBEATS, group
 from manifests.connect_worker import directory_reference
-from manifests.schema_registry_access import internal_url
 from manifests.unsafe import UnsafeManifest
 
 CLASSES: Mapping[Plugin, str] = {
     Plugin.DEBEZIUM_POSTGRES: "io.debezium.connector.postgresql.PostgresConnector",
     Plugin.ICEBERG_SINK: "org.apache.iceberg.connect.IcebergSinkConnector",
     Plugin.CONFLUENT_S3_SINK: "io.confluent.connect.s3.S3SinkConnector",
-}
-_CONVERTERS = {
-    Format.BYTES: "org.apache.kafka.connect.converters.ByteArrayConverter",
-    Format.JSON: "org.apache.kafka.connect.json.JsonConverter",
-    Format.STRING: "org.apache.kafka.connect.storage.StringConverter",
 }
 _MATCHES = "org.apache.kafka.connect.transforms.predicates.TopicNameMatches"
 _ROUTER = "org.apache.kafka.connect.transforms.RegexRouter"
@@ -75,10 +69,11 @@ def connector_config(
     fixed = {
         "connector.class": CLASSES[connector.plugin],
         "tasks.max": str(connector.tasks),
-        **_converter("key", connector.key_format, connect, namespace),
-        **(_payload() if _passes_bytes(connector) else _converter("value", connector.value_format, connect, namespace)),
+        **converter("key", connector.key_format, connect.avro_converter, namespace),
+        **(_payload() if _passes_bytes(connector) else _value(connector, connect, namespace)),
         **_plugin(connector),
         **_errors(connector, replication_factor),
+        **_restarts(connector),
         **{setting: directory_reference(paths.SECRETS, name) for setting, name in connector.secrets.items()},
     }
     clash = sorted(fixed.keys() & connector.config.keys())
@@ -95,13 +90,17 @@ def _passes_bytes(connector: ConnectorSpec) -> bool:
     return connector.outbox is not None and connector.value_format is Format.BYTES
 
 
+def _value(connector: ConnectorSpec, connect: ConnectSpec, namespace: str) -> dict[str, str]:
+    return converter("value", connector.value_format, connect.avro_converter, namespace)
+
+
 def _payload() -> dict[str, str]:
     """Return the converter of an outbox's payload in bytes: the connector's own heartbeats are no bytes, and Kafka's
     converter would fail the task at the first (debezium.io, «Outbox event router», Avro).
     """
     return {
         "value.converter": "io.debezium.converters.BinaryDataConverter",
-        "value.converter.delegate.converter.type": _CONVERTERS[Format.JSON],
+        "value.converter.delegate.converter.type": CONVERTERS[Format.JSON],
         "value.converter.delegate.converter.type.schemas.enable": "false",
     }
 
@@ -239,7 +238,7 @@ def _s3(connector: ConnectorSpec, s3: S3SinkSpec) -> dict[str, str]:
 def _errors(connector: ConnectorSpec, replication_factor: int) -> dict[str, str]:
     """Return what happens to records that can't be converted or transformed (KIP-298)."""
     settings = {
-        # A registry or a broker that is away for a minute is no error of the record.
+        # For transformations; what a registry does that is away is decided by the converter for Avro.
         "errors.retry.timeout": "60000",
         "errors.retry.delay.max.ms": "5000",
         "errors.log.enable": "true",
@@ -256,51 +255,15 @@ def _errors(connector: ConnectorSpec, replication_factor: int) -> dict[str, str]
     return settings
 
 
-def _converter(side: str, form: Format, connect: ConnectSpec, namespace: str) -> dict[str, str]:
-    prefix = f"{side}.converter"
-    if form is Format.AVRO:
-        settings = _AVRO[connect.avro_converter](internal_url(namespace))
-        return {prefix: settings.pop(""), **{f"{prefix}.{name}": value for name, value in settings.items()}}
+def _restarts(connector: ConnectorSpec) -> dict[str, str]:
+    """Return what the workers' extension reads (assets/connect/README.md); connectors and Kafka Connect ignore it."""
+    restart = connector.auto_restart
+    if not restart.enabled:
+        return {}
     return {
-        prefix: _CONVERTERS[form],
-        **({f"{prefix}.schemas.enable": "false"} if form is Format.JSON else {}),
+        "auto.restart.max.restarts": str(restart.max_restarts),
+        "auto.restart.backoff.ms": str(milliseconds(restart.backoff)),
     }
-
-
-def _confluent(url: str) -> dict[str, str]:
-    return {
-        "": "io.confluent.connect.avro.AvroConverter",
-        "schema.registry.url": url,
-        "basic.auth.credentials.source": "USER_INFO",
-        "basic.auth.user.info": directory_reference(paths.SECRETS, paths.REGISTRY_USER_INFO),
-        "schema.registry.ssl.truststore.type": "PKCS12",
-        "schema.registry.ssl.truststore.location": paths.TRUST_STORE,
-        "schema.registry.ssl.truststore.password": directory_reference(paths.REST, paths.STORE_PASSWORD),
-        # Schemas come from the repository; a connector registers none.
-        "auto.register.schemas": "false",
-        "use.latest.version": "true",
-    }
-
-
-def _apicurio(url: str) -> dict[str, str]:
-    return {
-        "": "io.apicurio.registry.utils.converter.AvroConverter",
-        "apicurio.registry.url": f"{url}/apis/registry/v2",
-        "apicurio.auth.username": CONNECT_USER,
-        "apicurio.auth.password": directory_reference(paths.SECRETS, paths.REGISTRY_PASSWORD),
-        "apicurio.registry.request.ssl.truststore.type": "PKCS12",
-        "apicurio.registry.request.ssl.truststore.location": paths.TRUST_STORE,
-        "apicurio.registry.request.ssl.truststore.password": directory_reference(paths.REST, paths.STORE_PASSWORD),
-        # Confluent's wire format, and the ids its API gives.
-        "apicurio.registry.as-confluent": "true",
-        "apicurio.registry.use-id": "contentId",
-        "apicurio.registry.headers.enabled": "false",
-        "apicurio.registry.auto-register": "false",
-        "apicurio.registry.find-latest": "true",
-    }
-
-
-_AVRO = {AvroConverter.CONFLUENT: _confluent, AvroConverter.APICURIO: _apicurio}
 
 
 def ceiling(connect: ConnectSpec, partitions: Mapping[str, int]) -> int:

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from config.connect import AvroConverter
+
 CONFIG: Final = "/etc/kafka-connect/worker"
 """ConfigMap: what is public."""
 PROPERTIES: Final = f"{CONFIG}/connect.properties"
@@ -25,4 +27,10 @@ TRUST: Final = "/etc/kafka-connect/trust"
 """ConfigMap: a CA for each connector that has one."""
 HEALTH: Final = "/etc/kafka-connect/health"
 HEALTH_JAR: Final = f"{HEALTH}/connect-health.jar"
+CONVERTER_JAR: Final = f"{HEALTH}/patient-converter.jar"
 PLUGINS: Final = "/opt/kafka/plugins"
+AVRO_PLUGINS: Final = {
+    AvroConverter.APICURIO: f"{PLUGINS}/apicurio-avro",
+    AvroConverter.CONFLUENT: f"{PLUGINS}/confluent-avro",
+}
+"""Where each converter lies in the image (assets/connect/Dockerfile)."""

@@ -90,8 +90,18 @@ def _container(connect: ConnectSpec, mounts: dict[str, str]) -> dict[str, Any]:
         "volumeMounts": [
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
             *({"name": name, "mountPath": path, "readOnly": True} for name, path in mounts.items()),
+            *_converter_mount(connect),
         ],
     }
+
+
+def _converter_mount(connect: ConnectSpec) -> list[dict[str, Any]]:
+    """Put the converter that waits for the registry beside the one it waits for: a plugin sees only its own classes."""
+    if not connect.reads_avro:
+        return []
+    jar = paths.CONVERTER_JAR.rpartition("/")[2]
+    place = f"{paths.AVRO_PLUGINS[connect.avro_converter]}/{jar}"
+    return [{"name": "health", "mountPath": place, "subPath": jar, "readOnly": True}]
 
 
 def _probe(path: str, *, period: int, timeout: int, failures: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from manifests.jvm_options import argument_file, machine_options
 from manifests.server_properties import bootstrap_servers, render
 
 HEALTH_EXTENSION = "platform.connect.Health"
-"""Class of the REST extension that answers Kubernetes' probes, see assets/connect/README.md."""
+"""Class of the REST extension that answers Kubernetes' probes and restarts what failed, see assets/connect/README.md."""
 _AUTHENTICATION = "org.apache.kafka.connect.rest.basic.auth.extension.BasicAuthSecurityRestExtension"
 _LOGIN = "org.apache.kafka.connect.rest.basic.auth.extension.PropertyFileLoginModule"
 
@@ -82,6 +82,8 @@ def _rest(namespace: str) -> dict[str, str]:
         "rest.advertised.port": str(CONNECT_PORT),
         "rest.advertised.listener": "https",
         "rest.extension.classes": f"{_AUTHENTICATION},{HEALTH_EXTENSION}",
+        # With it the extension restarts what failed on its worker.
+        "auto.restart.credentials": paths.CREDENTIALS,
         # Kafka Connect's web server reads no PEM.
         "listeners.https.ssl.keystore.type": "PKCS12",
         "listeners.https.ssl.keystore.location": paths.KEY_STORE,

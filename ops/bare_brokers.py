@@ -221,7 +221,7 @@ def _format(nodes: Sequence[Node], libraries: Path, password: str | None) -> Non
     with contextlib.ExitStack() as running:
         formatting = []
         for node in nodes:
-            node.properties.write_text(_render(node_properties(node, nodes, secured=password is not None)))
+            node.properties.write_text(render(node_properties(node, nodes, secured=password is not None)))
             arguments = node.folder / f"format-{node.id}"
             arguments.touch(mode=0o600)
             java = ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
@@ -287,5 +287,6 @@ def _last_words(node: Node) -> str:
     return lines[-1] if lines else "it said nothing"
 
 
-def _render(settings: Mapping[str, str]) -> str:
+def render(settings: Mapping[str, str]) -> str:
+    """Return settings as Java reads them from a file."""
     return "".join(f"{key}={value}\n" for key, value in settings.items())

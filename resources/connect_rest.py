@@ -53,6 +53,11 @@ class ConnectRest:
         found = self._ask("GET", f"/connectors/{quote(name, safe='')}/status", missing=None)
         return None if found is None else dict(found)
 
+    def ready(self) -> bool:
+        """Tell whether a worker answers requests about connectors: one that starts doesn't, and is asked only once."""
+        status, _ = self._send("GET", "/connectors", None)
+        return status == http.client.OK
+
     def put(self, name: str, config: Mapping[str, str]) -> None:
         """Create a connector or change its configuration."""
         self._ask("PUT", f"/connectors/{quote(name, safe='')}/config", dict(config))
@@ -61,8 +66,16 @@ class ConnectRest:
         """End all tasks of a connector and keep its configuration (KIP-875)."""
         self._ask("PUT", f"/connectors/{quote(name, safe='')}/stop")
 
+    def restart(self, name: str, task: int) -> None:
+        """Start a task anew, whether it has failed or not."""
+        self._ask("POST", f"/connectors/{quote(name, safe='')}/tasks/{task}/restart")
+
+    def pause(self, name: str) -> None:
+        """Let a connector's tasks rest; they stay where they are."""
+        self._ask("PUT", f"/connectors/{quote(name, safe='')}/pause")
+
     def resume(self, name: str) -> None:
-        """Let a stopped connector run."""
+        """Let a stopped or paused connector run."""
         self._ask("PUT", f"/connectors/{quote(name, safe='')}/resume")
 
     def delete(self, name: str) -> None:

@@ -11,6 +11,7 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 HERE: Final = Path(__file__).parent
@@ -30,9 +31,16 @@ class BuildError(Exception):
 
 
 def build(
-    classpath: str, javac: str = "javac", *, sources: Path = HERE / "src", manifest: str = _MANIFEST
+    classpath: str,
+    javac: str = "javac",
+    *,
+    sources: Path = HERE / "src",
+    manifest: str = _MANIFEST,
+    services: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, bytes]:
     """Return what belongs into the jar, by entry name, from sources compiled against a class path with Kafka's jars.
+
+    ``services`` are what a ServiceLoader finds in it: interface to implementation.
 
     Raises BuildError when javac is missing, of another version, or reports anything, a warning included.
     """
@@ -50,7 +58,8 @@ def build(
         classes = {
             path.relative_to(directory).as_posix(): path.read_bytes() for path in Path(directory).rglob("*.class")
         }
-    return {"META-INF/MANIFEST.MF": manifest.encode(), **dict(sorted(classes.items()))}
+    found = {f"META-INF/services/{name}": f"{implementation}\n".encode() for name, implementation in services.items()}
+    return {"META-INF/MANIFEST.MF": manifest.encode(), **found, **dict(sorted(classes.items()))}
 
 
 def read(jar: Path = JAR) -> dict[str, bytes]:
@@ -85,7 +94,12 @@ def _run(command: list[str]) -> str:
 
 
 def main(
-    arguments: list[str] | None = None, *, jar: Path = JAR, sources: Path = HERE / "src", manifest: str = _MANIFEST
+    arguments: list[str] | None = None,
+    *,
+    jar: Path = JAR,
+    sources: Path = HERE / "src",
+    manifest: str = _MANIFEST,
+    services: Mapping[str, str] = MappingProxyType({}),
 ) -> int:
     """Write the jar, or with ``--check`` only compare; 1 means that it can't be built or isn't current."""
     parser = argparse.ArgumentParser(description=f"Build {jar.name}.")
@@ -94,7 +108,7 @@ def main(
     parser.add_argument("--check", action="store_true", help="compare with the committed jar, write nothing")
     chosen = parser.parse_args(arguments)
     try:
-        entries = build(chosen.classpath, chosen.javac, sources=sources, manifest=manifest)
+        entries = build(chosen.classpath, chosen.javac, sources=sources, manifest=manifest, services=services)
     except BuildError as error:
         sys.stderr.write(f"{error}\n")
         return 1

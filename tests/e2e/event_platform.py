@@ -18,11 +18,11 @@ from psycopg import sql
 from lab.plan import HOST, LAB_NETWORK
 from manifests.connect_topics import CONFIGS, CONTROL, HEARTBEATS, OFFSETS, STATUS
 from manifests.credential import CONNECT_SECRET, derive_password
+from ops import throwaway_postgres as postgres
 from pyairtable_events.bus import EventBus, event_bus
 from pyairtable_events.migrate import migrate
 from pyairtable_events.settings import from_environment
 from resources.connect_rest import ConnectRest
-from tests.e2e import postgres
 from tests.e2e.harness import ROOT, Finished, Platform, variables
 from tests.events import DEAD_LETTERS, WORKFLOWS
 
@@ -104,6 +104,8 @@ class EventPlatform:
             "value_format": "avro",
             "dead_letters": DEAD_LETTERS,
             "tolerate_errors": True,
+            # Unit of the waits between restarts: a test lasts no minutes.
+            "auto_restart": {"backoff": "2s"},
             "iceberg": iceberg,
             "secrets": secrets,
             **changes,

@@ -14,10 +14,11 @@ from typing import Any
 import psycopg
 
 from contracts.repository import subjects
+from ops import throwaway_postgres as postgres
 from pyairtable_events.bus import EventBus, event_bus
 from pyairtable_events.migrate import migrate
 from pyairtable_events.settings import from_environment
-from tests.e2e import broker, postgres, registry
+from tests.e2e import broker, registry
 from tests.e2e.harness import ROOT
 
 

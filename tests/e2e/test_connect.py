@@ -5,6 +5,7 @@ import os
 import re
 import threading
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -249,6 +250,55 @@ def later(events: EventPlatform) -> Event:
     bus.publish(WORKFLOWS, event)
     bus.close()
     return event
+
+
+def restarted(platform: Platform) -> dict[str, int]:
+    """How often the worker has restarted each connector and task that failed on it and hasn't recovered."""
+    (pod,) = platform.pods("kafka-connect")
+    with urllib.request.urlopen(f"http://{pod['status']['podIP']}:9404/restarts", timeout=10) as answer:
+        return {one["of"]: one["restarts"] for one in json.load(answer)["restarts"]}
+
+
+def test_a_sink_whose_catalogue_was_away_goes_on_by_itself(events: EventPlatform) -> None:
+    events.catalogue.kill()
+    event = later(events)
+    wait_for("a restart of its task", lambda: restarted(events.platform).get("lake/0", 0) > 0, timeout=180)
+    events.catalogue.start()
+    wait_for("the event in the lake", lambda: lake(events)[str(event.id)] == 1, timeout=180)
+    states = [task["state"] for task in (events.rest().status("lake") or {})["tasks"]]
+    assert states == ["RUNNING"]
+
+
+def test_no_event_is_parked_while_the_registry_is_away(events: EventPlatform) -> None:
+    """The sink's task has read no schema yet when the registry goes."""
+    platform, bus = events.platform, events.bus("workflow-engine")
+    bus.publish(WORKFLOWS, completed(0, key="while-it-is-there"))
+    ((kind, replicas),) = registry_workload(platform)
+    platform.kubectl("scale", "-n", "kafka", kind, "--replicas=0")
+    try:
+        wait_for("the registry's end", lambda: platform.pods("schema-registry") == [])
+        events.rest().restart("lake", 0)
+        sent = [completed(number, key="while-it-is-away") for number in range(5)]
+        for event in sent:
+            bus.publish(WORKFLOWS, event)
+        waiting = "The schema registry can't be asked"
+        wait_for("the sink's wait", lambda: waiting in platform.kubectl("logs", "-n", "kafka", WORKER))
+    finally:
+        platform.kubectl("scale", "-n", "kafka", kind, f"--replicas={replicas}")
+        bus.close()
+    wanted = {str(event.id) for event in sent}
+    wait_for("the events in the lake", lambda: wanted <= set(lake(events)), timeout=240)
+    assert parked(platform, wanted) == {}
+
+
+def registry_workload(platform: Platform) -> list[tuple[str, int]]:
+    """Kind and name of what runs the registry's pods, and how many they are."""
+    found = json.loads(platform.kubectl("get", "deployment,statefulset", "-n", "kafka", "-o", "json"))["items"]
+    return [
+        (f"{one['kind'].lower()}/{one['metadata']['name']}", int(one["spec"]["replicas"]))
+        for one in found
+        if one["metadata"]["labels"].get("app.kubernetes.io/name") == "schema-registry"
+    ]
 
 
 def test_a_refused_password_fails_the_update_and_leaves_nothing(events: EventPlatform) -> None:

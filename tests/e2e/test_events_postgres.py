@@ -12,6 +12,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from ops.throwaway_postgres import running
 from pyairtable_events.envelope import Event
 from pyairtable_events.errors import OutboxMisuse, PublishFailed, SerializationFailed, Unavailable
 from pyairtable_events.idempotent import AsyncIdempotent, Idempotent, Transactional, forget
@@ -24,7 +25,6 @@ from pyairtable_events.record import Delivery, Outgoing
 from pyairtable_events.retry import RetryPolicy
 from pyairtable_events.saga import Direction, Entry, Json, Kind, SagaError
 from pyairtable_events.saga_log import Command, command_of, thread_of, to_event
-from tests.e2e.postgres import running
 from tests.events import (
     STEP_COMPLETED,
     STEP_FAILED,

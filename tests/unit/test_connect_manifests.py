@@ -8,6 +8,7 @@ from config.connect import ConnectSpec
 from manifests.acl import Operation, Pattern
 from manifests.connect_connector import ceiling, connector_config, plain_secrets
 from manifests.connect_objects import connect_autoscaler
+from manifests.connect_stateful_set import connect_stateful_set
 from manifests.connect_topics import connect_acl, internal_topics
 from manifests.connect_worker import worker_properties
 from manifests.unsafe import UnsafeManifest
@@ -70,6 +71,43 @@ def test_a_sinks_poison_goes_to_the_dead_letters_with_its_headers() -> None:
     assert config["errors.deadletterqueue.topic.name"] == "dlq"
     assert config["errors.deadletterqueue.context.headers.enable"] == "true"
     assert config["errors.log.include.messages"] == "false"
+
+
+def test_what_failed_is_restarted_unless_that_is_off() -> None:
+    config = config_of("lake")
+    assert (config["auto.restart.max.restarts"], config["auto.restart.backoff.ms"]) == ("7", "60000")
+    often = {**LAKE, "auto_restart": {"max_restarts": 3, "backoff": "2s"}}
+    config = config_of("lake", connectors=[often])
+    assert (config["auto.restart.max.restarts"], config["auto.restart.backoff.ms"]) == ("3", "2000")
+    off = config_of("lake", connectors=[{**LAKE, "auto_restart": {"enabled": False}}])
+    assert [name for name in off if name.startswith("auto.restart")] == []
+
+
+@pytest.mark.parametrize(
+    ("whose", "converter", "folder"),
+    [
+        ("confluent", "io.confluent.connect.avro.AvroConverter", "confluent-avro"),
+        ("apicurio", "io.apicurio.registry.utils.converter.AvroConverter", "apicurio-avro"),
+    ],
+)
+def test_avro_is_read_by_a_converter_that_waits_for_its_registry(whose: str, converter: str, folder: str) -> None:
+    """It lies beside the one it waits for, whose settings it has too."""
+    lake = {**LAKE, "value_format": "avro"}
+    config = config_of("lake", connectors=[lake], avro_converter=whose)
+    assert config["value.converter"] == "platform.converter.PatientConverter"
+    assert config["value.converter.patient.converter"] == converter
+    assert int(config["value.converter.patient.timeout.ms"]) < 300_000, "max.poll.interval.ms"
+    assert any(name.endswith("registry.url") for name in config)
+    names = {"health": "jars", "config": "c", "kafka": "k", "rest": "r", "secrets": "s"}
+    connect = spec(connectors=[lake], avro_converter=whose)
+    pod = connect_stateful_set(connect, "kafka", "a", names, "x", scaled=False)["spec"]["template"]["spec"]
+    mounts = {each["mountPath"]: each.get("subPath") for each in pod["containers"][0]["volumeMounts"]}
+    assert mounts[f"/opt/kafka/plugins/{folder}/patient-converter.jar"] == "patient-converter.jar"
+
+
+def test_where_nothing_is_avro_no_plugin_is_added_to() -> None:
+    pod = connect_stateful_set(spec(), "kafka", "a", {"health": "jars"}, "x", scaled=False)["spec"]["template"]["spec"]
+    assert [each["mountPath"] for each in pod["containers"][0]["volumeMounts"] if "plugins" in each["mountPath"]] == []
 
 
 def test_a_sinks_first_commit_can_be_taken_up_by_the_next_coordinator() -> None:

@@ -5,6 +5,7 @@ import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.util.Collection;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -17,7 +18,7 @@ import org.apache.kafka.connect.rest.ConnectRestExtensionContext;
 /**
  * A REST extension (KIP-285) with a port of its own: {@code /health} of the REST interface asks for a password, which a
  * probe doesn't have. It asks the worker's herder, whose one thread must answer: a worker that isn't in its group yet, or
- * whose thread hangs, doesn't.
+ * whose thread hangs, doesn't. What it is answered tells, too, what has failed and is to be restarted.
  */
 public final class Health implements ConnectRestExtension {
     private static final int PORT = 9404;
@@ -33,13 +34,15 @@ public final class Health implements ConnectRestExtension {
     };
     private final ExecutorService threads = Executors.newFixedThreadPool(3, daemons);
     private final long started = now();
+    private volatile Restarts restarts;
     private volatile HttpServer server;
     private volatile boolean answered;
     private volatile long lastAnswer = started;
 
     @Override
     public void configure(Map<String, ?> settings) {
-        // It takes the port that all pods of the platform are probed at.
+        WorkerRest rest = new WorkerRest(settings);
+        restarts = new Restarts(rest.worker(), rest);
     }
 
     @Override
@@ -60,19 +63,20 @@ public final class Health implements ConnectRestExtension {
     }
 
     private void ask(ConnectClusterState state) {
-        while (!Thread.currentThread().isInterrupted()) {
-            try {
-                state.connectors();
-                lastAnswer = now();
-                answered = true;
-            } catch (RuntimeException unavailable) {
-                // It starts, or rebalances, or hangs: the age of the last answer tells.
-            }
-            try {
+        try {
+            while (true) {
+                try {
+                    Collection<String> connectors = state.connectors();
+                    lastAnswer = now();
+                    answered = true;
+                    restarts.look(state, connectors, lastAnswer);
+                } catch (RuntimeException unavailable) {
+                    // It starts, or rebalances, or hangs: the age of the last answer tells.
+                }
                 Thread.sleep(ASK_MS);
-            } catch (InterruptedException stopped) {
-                Thread.currentThread().interrupt();
             }
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
         }
     }
 
@@ -81,15 +85,19 @@ public final class Health implements ConnectRestExtension {
             boolean get = exchange.getRequestMethod().equals("GET");
             long age = now() - lastAnswer;
             switch (get ? exchange.getRequestURI().getPath() : "") {
-                case "/live" -> send(exchange, age < HANGING_MS, age);
-                case "/ready" -> send(exchange, answered && age < FRESH_MS, age);
+                case "/live" -> send(exchange, age < HANGING_MS, health(age < HANGING_MS, age));
+                case "/ready" -> send(exchange, answered && age < FRESH_MS, health(answered && age < FRESH_MS, age));
+                case "/restarts" -> send(exchange, true, restarts.json());
                 default -> exchange.sendResponseHeaders(get ? 404 : 405, -1);
             }
         }
     }
 
-    private void send(HttpExchange exchange, boolean well, long age) throws IOException {
-        String line = "{\"well\":" + well + ",\"answered\":" + answered + ",\"age_ms\":" + age + "}\n";
+    private String health(boolean well, long age) {
+        return "{\"well\":" + well + ",\"answered\":" + answered + ",\"age_ms\":" + age + "}\n";
+    }
+
+    private static void send(HttpExchange exchange, boolean well, String line) throws IOException {
         byte[] body = line.getBytes(StandardCharsets.UTF_8);
         exchange.getResponseHeaders().set("Content-Type", "application/json");
         exchange.sendResponseHeaders(well ? 200 : 503, body.length);

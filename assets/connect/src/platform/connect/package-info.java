@@ -1,2 +1,2 @@
-/** Answers Kubernetes' probes about a Kafka Connect worker, without a password and without giving anything away. */
+/** Answers Kubernetes' probes about a Kafka Connect worker, and restarts what failed on it. */
 package platform.connect;

@@ -1,4 +1,4 @@
-"""A PostgreSQL of the test's own: in its own folder, on a free port, as an unprivileged user."""
+"""A PostgreSQL for the time of a bench or a test: in its own folder, on a free port, as an unprivileged user."""
 
 import os
 import pwd
@@ -16,17 +16,20 @@ from typing import Any, Final
 
 import psycopg
 
+from ops.failure import Failure
+
 USER: Final = "postgres"
 """Account of Debian's package: PostgreSQL refuses to run as root."""
 LONGEST: Final = 1800
-"""Seconds after which the server ends by itself, whatever becomes of the tests."""
+"""Seconds after which the server ends by itself, whatever becomes of who started it."""
 LOOPBACK: Final = "127.0.0.1"
 
 
 def binaries() -> Path:
-    """Return the folder of the newest installed server."""
+    """Return the folder of the newest installed server; raises Failure when there is none."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
-    assert found, "PostgreSQL is missing: install Debian's package postgresql"
+    if not found:
+        raise Failure("PostgreSQL is missing", "install Debian's package postgresql")
     return found[-1].parent
 
 
@@ -43,16 +46,20 @@ class Server:
 
     @property
     def dsn(self) -> str:
+        """Connection string of its owner, over loopback."""
         return f"host={LOOPBACK} port={self.port} user=test dbname=postgres connect_timeout=10"
 
     @property
     def data(self) -> Path:
+        """Its data directory."""
         return self.folder / "data"
 
     def connect(self, **options: Any) -> "psycopg.Connection[Any]":
+        """Connect as its owner."""
         return psycopg.connect(self.dsn, **options)
 
     def initialise(self) -> None:
+        """Make its data directory and choose its port."""
         arguments = ["--auth=trust", "--username=test", "--no-sync", "--encoding=UTF8"]
         subprocess.run(
             [binaries() / "initdb", "--pgdata", self.data, *arguments],
@@ -75,6 +82,7 @@ class Server:
             rules.write(f"hostssl all all {network} scram-sha-256\n")
 
     def start(self) -> None:
+        """Start it and wait until it answers; raises Failure with the end of its log."""
         settings = [
             f"listen_addresses={','.join(self.addresses)}",
             f"port={self.port}",
@@ -85,7 +93,8 @@ class Server:
         ]
         arguments = [argument for setting in settings for argument in ("-c", setting)]
         timeout = shutil.which("timeout")
-        assert timeout is not None
+        if timeout is None:
+            raise Failure("there is no timeout program", "install Debian's package coreutils")
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [timeout, "--signal=INT", str(LONGEST), binaries() / "postgres", "-D", self.data, *arguments],
@@ -97,7 +106,8 @@ class Server:
 
     def kill(self) -> None:
         """Kill the server's first process (SIGKILL); its children notice and end, as after a crash."""
-        assert self.process is not None
+        if self.process is None:
+            return
         os.kill(int((self.data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
         self.process.wait(60)
 
@@ -116,9 +126,8 @@ class Server:
             try:
                 self.connect().close()
             except psycopg.OperationalError:
-                assert self.process is not None
-                assert self.process.poll() is None, log.read_text()[-3000:]
-                assert time.monotonic() < deadline, log.read_text()[-3000:]
+                if self.process is None or self.process.poll() is not None or time.monotonic() > deadline:
+                    raise Failure(f"PostgreSQL did not start: {log.read_text()[-3000:]}") from None
                 time.sleep(0.1)
             else:
                 return
@@ -127,7 +136,7 @@ class Server:
 @contextmanager
 def server(addresses: Sequence[str] = (LOOPBACK,), settings: Sequence[str] = ()) -> Iterator[Server]:
     """Make a server that isn't started yet; it leaves nothing behind."""
-    # Not pytest's own folder: that one is closed to everybody but the user of the tests.
+    # Open to the server's account, as a folder of pytest's isn't.
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     made = Server(folder, addresses, settings)
     os.chown(folder, made.account.pw_uid, made.account.pw_gid)
