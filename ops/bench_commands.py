@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 
+from ops.failure import Failure
 from ops.printing import console, print_document
 from ops.stack_commands import workspace_of
 
@@ -13,6 +14,8 @@ def bench(options: argparse.Namespace) -> int:
         return _topics(options)
     if options.what == "subjects":
         return _subjects(options)
+    if options.what in ("outbox", "sink"):
+        return _flow(options)
     if options.what == "preview":
         return _preview(options)
     from ops import bench as load
@@ -65,6 +68,28 @@ def _subjects(options: argparse.Namespace) -> int:
         print_document(document)
     else:
         bench_subjects.show(document, console())
+    return 0
+
+
+def _flow(options: argparse.Namespace) -> int:
+    try:
+        from ops import bench_outbox, bench_sink
+    except ModuleNotFoundError as error:
+        raise Failure(f"{error.name} is not there, which this bench needs", "install it with `make venv-dev`") from None
+    from ops.engine import open_engine
+    from ops.progress import Reporter
+
+    engine, runs = open_engine(workspace_of(options)), 1 if options.quick else 3
+    if options.what == "outbox":
+        rows = options.rows or bench_outbox.ROWS
+        document = bench_outbox.run(engine, Reporter(), rows=rows, runs=runs)
+    else:
+        rows = options.rows or bench_sink.ROWS
+        document = bench_sink.run(engine, Reporter(), rows=rows, runs=runs)
+    if options.json:
+        print_document(document)
+    else:
+        (bench_outbox if options.what == "outbox" else bench_sink).show(document, console())
     return 0
 
 
