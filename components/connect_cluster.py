@@ -173,9 +173,10 @@ class ConnectCluster(pulumi.ComponentResource):
         names: dict[str, Any] = {key: each.metadata.name for key, each in [*maps.items(), *mounted.items()]}
         names["kafka"] = f"kafka-client-{CONNECT_USER}"
         # What is secret is told by its version: a digest of a short password could be guessed.
+        binaries = [jar.hex() for jar in jars.values()]
         checksum = pulumi.Output.all(
             certificate, self._args.ca_pem, *(each.metadata.resource_version for each in mounted.values())
-        ).apply(lambda parts: digest(config, trust, [jar.hex() for jar in jars.values()], spec.credential_generation, *parts))
+        ).apply(lambda parts: digest(config, trust, binaries, spec.credential_generation, *parts))
         account = k8s.core.v1.ServiceAccount(
             f"{self._name}-service-account",
             metadata=metadata(spec, namespace, spec.name),

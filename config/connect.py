@@ -124,7 +124,7 @@ class S3SinkSpec(Spec):
 
 
 class AutoRestartSpec(Spec):
-    """What becomes of a connector, or of a task of it, that has failed: its worker restarts it (assets/connect/README.md)."""
+    """What becomes of a connector, or a task of it, that has failed: its worker restarts it, see docs/connect.md."""
 
     enabled: bool = True
     """False: it stays as it failed until someone restarts it."""

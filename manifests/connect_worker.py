@@ -9,7 +9,7 @@ from manifests.jvm_options import argument_file, machine_options
 from manifests.server_properties import bootstrap_servers, render
 
 HEALTH_EXTENSION = "platform.connect.Health"
-"""Class of the REST extension that answers Kubernetes' probes and restarts what failed, see assets/connect/README.md."""
+"""Class of the REST extension that answers probes and restarts what failed, see assets/connect/README.md."""
 _AUTHENTICATION = "org.apache.kafka.connect.rest.basic.auth.extension.BasicAuthSecurityRestExtension"
 _LOGIN = "org.apache.kafka.connect.rest.basic.auth.extension.PropertyFileLoginModule"
 

@@ -24,7 +24,6 @@ from lab.plan import HOST
 from ops.bench_flow import (
     BY_HAND,
     PLATFORM,
-    RECORD_BYTES,
     Hand,
     Measures,
     Side,

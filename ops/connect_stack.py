@@ -39,7 +39,7 @@ class ConnectStack:
 
 
 def overlay(connectors: Sequence[Mapping[str, Any]], egress: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what is laid over the stack: one worker with these connectors, whose secrets are derived, and the topic."""
+    """Return what is laid over the stack: a worker with these connectors, their secrets derived, and the topic."""
     document: dict[str, Any] = yaml.safe_load(_BASE.read_text())
     names = {name for one in connectors for name in one.get("secrets", {}).values()}
     document["connect"] |= {
@@ -61,7 +61,9 @@ def overlay(connectors: Sequence[Mapping[str, Any]], egress: Sequence[Mapping[st
 def check(engine: Engine) -> None:
     """Raise Failure where a bench can't have Kafka Connect on the stack."""
     if os.environ.get("PLATFORM_OVERLAY"):
-        raise Failure("PLATFORM_OVERLAY is set, and the bench lays its own over the stack", "unset it, and run `make up`")
+        raise Failure(
+            "PLATFORM_OVERLAY is set, and the bench lays its own over the stack", "unset it, and run `make up`"
+        )
     platform = platform_of(engine.workspace)
     if not resolve_target(platform.kubernetes).is_lab:
         raise Failure("the databases of this bench are on this machine, where only the lab's pods reach them")

@@ -18,7 +18,8 @@ BUCKET: Final = "lake"
 CATALOG: Final = "catalog"
 REGION: Final = "eu-central-1"
 OUTBOX: Final = """CREATE TABLE outbox (
-  id uuid PRIMARY KEY, aggregatetype text NOT NULL, aggregateid text NOT NULL, type text NOT NULL, payload bytea NOT NULL
+  id uuid PRIMARY KEY, aggregatetype text NOT NULL, aggregateid text NOT NULL, type text NOT NULL,
+  payload bytea NOT NULL
 )"""
 """The table as Debezium's documentation has it («Outbox event router»), with a payload of bytes."""
 
@@ -50,9 +51,8 @@ def object_store() -> Iterator[str]:
     moto.start()
     try:
         url = f"http://{HOST}:{moto.get_host_and_port()[1]}"
-        client = boto3.client(
-            "s3", endpoint_url=url, region_name=REGION, aws_access_key_id="any", aws_secret_access_key="any"
-        )
+        keys = {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
+        client = boto3.client("s3", endpoint_url=url, region_name=REGION, **keys)
         client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         yield url
     finally:

@@ -11,7 +11,7 @@ _HOST: Final = "127.0.0.1"
 
 
 class Cuttable:
-    """A port of loopback that leads to another one, until it is cut: then nobody listens, and what was open is closed."""
+    """A port of loopback that leads to another one; cut, nobody listens there, and what was open is closed."""
 
     def __init__(self, target: int) -> None:
         self._target = target

@@ -63,9 +63,7 @@ def test_a_record_is_avro_that_the_schema_reads() -> None:
         ([(103.0, 200), (105.0, 400), (107.0, 600), (109.0, 610)], (400, 4.0)),
     ],
 )
-def test_a_sinks_rate_is_that_of_its_steady_part(
-    snapshots: list[tuple[float, int]], moved: tuple[int, float]
-) -> None:
+def test_a_sinks_rate_is_that_of_its_steady_part(snapshots: list[tuple[float, int]], moved: tuple[int, float]) -> None:
     assert bench_sink.rate(snapshots, 100.0, 100) == moved
 
 
@@ -88,7 +86,10 @@ def test_people_see_both_sides_and_the_ratio() -> None:
     sides = [
         {"name": PLATFORM, **summary(RUNS), "delay_p50_ms": 30.0, "delay_p99_ms": 90.0, "mb_per_second": 0.1},
         {
-            **{"name": BY_HAND, **summary(RUNS[:1]), "delay_p50_ms": 20.0, "delay_p99_ms": 45.0},
+            "name": BY_HAND,
+            **summary(RUNS[:1]),
+            "delay_p50_ms": 20.0,
+            "delay_p99_ms": 45.0,
             "mb_per_second": 0.1,
         },
     ]
