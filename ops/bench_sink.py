@@ -1,12 +1,8 @@
 """``ops bench sink``: from a topic into an Iceberg table in an object store, beside the sink set up by hand."""
 
-import json
-import os
-import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -18,8 +14,6 @@ from pyiceberg.table import StaticTable
 from rich.console import Console
 from rich.table import Table
 
-from config.literals import ADMIN_USER
-from contracts.subject import CompatibilityLevel
 from lab.plan import HOST
 from ops.bench_flow import (
     BY_HAND,
@@ -34,7 +28,8 @@ from ops.bench_flow import (
     summary,
     take_turns,
 )
-from ops.connect_stack import DEAD_LETTERS, TOPIC, ConnectStack, check, connected, overlay, secret
+from ops.bench_records import converter_settings, record, registered
+from ops.connect_stack import DEAD_LETTERS, TOPIC, check, connected, overlay, secret
 from ops.failure import Failure
 from ops.kafka import TIMEOUT, refusals
 from ops.progress import Reporter
@@ -42,17 +37,11 @@ from ops.stack import Engine
 from ops.throwaway_postgres import LOOPBACK, Server
 from ops.throwaway_store import BUCKET, CATALOG, REGION, database, make_role, object_store
 from resources.connector import TIMEOUT as TIMEOUT_SECONDS
-from resources.key_store import trust_store
-from resources.registry_client import RegistryClient, RegistryError
 
 CONNECTOR: Final = "bench-lake"
 ROWS: Final = 100_000
 COMMIT: Final = 2
 """Seconds between two commits of the table."""
-FIELDS: Final = 15
-"""Fields of a record: 60 characters each, and one's length, make about a kilobyte."""
-_FIELD: Final = 64
-_SUBJECT: Final = f"{TOPIC}-value"
 _SILENCE: Final = 90.0
 """Seconds without a new row in the table after which the rest is given up."""
 _CONTROL: Final = "control-iceberg"
@@ -61,22 +50,6 @@ _VARIANTS: Final = 64
 
 Snapshot = tuple[float, int]
 """When a snapshot of the table was made, in seconds, and how many rows it has."""
-
-
-def schema() -> str:
-    """Return the records' Avro schema."""
-    fields = [{"name": f"field_{number}", "type": "string"} for number in range(FIELDS)]
-    return json.dumps({"type": "record", "name": "Bench", "namespace": "bench", "fields": fields})
-
-
-def record(schema_id: int) -> bytes:
-    """Return a random record in Confluent's wire format (a zero byte, the schema's id, Avro's binary encoding)."""
-    written = BytesIO()
-    written.write(b"\0" + schema_id.to_bytes(4, "big"))
-    for _ in range(FIELDS):
-        # Avro's length is a zigzag varint: twice the length, in groups of seven bits.
-        written.write(bytes([2 * _FIELD & 0x7F | 0x80, 2 * _FIELD >> 7]) + os.urandom(_FIELD // 2).hex().encode())
-    return written.getvalue()
 
 
 def rate(snapshots: Sequence[Snapshot], begin: float, rows: int) -> tuple[int, float]:
@@ -184,8 +157,8 @@ def _sides(engine: Engine, reporter: Reporter) -> Iterator[tuple[list[Side], int
         hand = running.enter_context(by_hand(engine.workspace, reporter))
         egress = [{"cidr": f"{HOST}/32", "port": int(port)} for port in (ours.port, store.rpartition(":")[2])]
         stack = running.enter_context(connected(engine, reporter, overlay([declaration(ours.port, store)], egress)))
-        schema_id = running.enter_context(_registered(stack))
-        _start_by_hand(hand, hand_config(theirs, store, _registry_settings(stack, Path(name))))
+        schema_id = running.enter_context(registered(stack))
+        _start_by_hand(hand, hand_config(theirs, store, converter_settings(stack, Path(name))))
         yield [platform_side(stack, CONNECTOR, ours, store), hand_side(hand, CONNECTOR, theirs, store)], schema_id
 
 
@@ -196,50 +169,6 @@ def _start_by_hand(hand: Hand, config: dict[str, str]) -> None:
         admin.create_topics([NewTopic(_CONTROL, 1, 3)], operation_timeout=TIMEOUT)[_CONTROL].result()
     hand.worker.rest.put(CONNECTOR, config)
     started(hand.worker.rest, CONNECTOR)
-
-
-@contextmanager
-def _registered(stack: ConnectStack) -> Iterator[int]:
-    """Register the records' schema, yield its id, and take it out again."""
-    outputs = stack.outputs
-    if not outputs.registry_urls:
-        raise Failure("the stack has no schema registry", "add schema_registry to its configuration")
-    client = RegistryClient(
-        urls=outputs.registry_urls,
-        ca_pem=outputs.ca_pem,
-        username=ADMIN_USER,
-        password=outputs.registry_passwords[ADMIN_USER],
-    )
-    try:
-        level = {"compatibility": CompatibilityLevel.BACKWARD.value}
-        client.ask("setting the level", "PUT", ["config", _SUBJECT], body=level)
-        body = {"schemaType": "AVRO", "schema": schema()}
-        made = client.ask("registering the schema", "POST", ["subjects", _SUBJECT, "versions"], body=body)
-        try:
-            yield int(made["id"])
-        finally:
-            client.ask("deleting the schema", "DELETE", ["subjects", _SUBJECT])
-            client.ask("deleting the schema", "DELETE", ["subjects", _SUBJECT], {"permanent": "true"})
-    except RegistryError as error:
-        raise Failure(str(error), "see `make status`") from None
-
-
-def _registry_settings(stack: ConnectStack, folder: Path) -> dict[str, str]:
-    """Return what the converter by hand needs: the same registry, from outside, as admin."""
-    password = secrets.token_urlsafe(16)
-    file = folder / "trust.p12"
-    file.write_bytes(trust_store({"kafka": stack.outputs.ca_pem}, password))
-    return {
-        "apicurio.registry.url": f"{stack.outputs.registry_urls[0]}/apis/registry/v2",
-        "apicurio.auth.username": ADMIN_USER,
-        "apicurio.auth.password": stack.outputs.registry_passwords[ADMIN_USER],
-        "apicurio.registry.request.ssl.truststore.type": "PKCS12",
-        "apicurio.registry.request.ssl.truststore.location": str(file),
-        "apicurio.registry.request.ssl.truststore.password": password,
-        "apicurio.registry.as-confluent": "true",
-        "apicurio.registry.use-id": "contentId",
-        "apicurio.registry.headers.enabled": "false",
-    }
 
 
 def _once(side: Side, records: Sequence[bytes], rows: int) -> Measures:

@@ -37,7 +37,7 @@ CONVERTER: Final = Jar(
     sources=HERE / "converter",
     services={"org.apache.kafka.connect.storage.Converter": "platform.converter.PatientConverter"},
 )
-"""The converter that waits for a schema registry that is away. Workers find only classes that a plugin names (KIP-898)."""
+"""The converter that waits for a schema registry that is away. Workers find only what a plugin names (KIP-898)."""
 JARS: Final = (HEALTH, CONVERTER)
 
 

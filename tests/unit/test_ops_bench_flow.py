@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from config.build import build_platform, merge
-from ops import bench_outbox, bench_sink, connect_stack
+from ops import bench_outbox, bench_records, bench_sink, connect_stack
 from ops.bare_connect import worker_properties
 from ops.bench_flow import BY_HAND, PLATFORM, Measures, summary
 from ops.failure import Failure
@@ -44,9 +44,9 @@ def test_an_overlay_of_ones_own_is_not_replaced(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_record_is_avro_that_the_schema_reads() -> None:
-    written = bench_sink.record(7)
+    written = bench_records.record(7)
     assert written[:5] == b"\0\0\0\0\7"
-    parsed = fastavro.parse_schema(json.loads(bench_sink.schema()))
+    parsed = fastavro.parse_schema(json.loads(bench_records.schema()))
     read = fastavro.schemaless_reader(BytesIO(written[5:]), parsed, None)
     assert isinstance(read, dict)
     assert {len(value) for value in read.values()} == {64}
