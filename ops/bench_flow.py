@@ -94,8 +94,8 @@ def by_hand(workspace: Workspace, reporter: Reporter) -> Iterator[Hand]:
         servers = brokers.settings["bootstrap.servers"]
         with refusals(servers):
             topic = NewTopic(TOPIC, PARTITIONS, NODES, config={"min.insync.replicas": "2"})
-            made = AdminClient(dict(brokers.settings)).create_topics([topic], operation_timeout=TIMEOUT)
-            made[TOPIC].result()
+            admin = AdminClient(dict(brokers.settings))
+            admin.create_topics([topic], operation_timeout=TIMEOUT)[TOPIC].result()
         with reporter.live("starting the worker by hand"):
             running = bare_connect(servers, plugins(), brokers.folder / "connect", heap=HEAP)
             with running as worker:

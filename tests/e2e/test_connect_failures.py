@@ -51,8 +51,8 @@ class Connect:
 
     def sink(self, name: str, **config: str) -> Path:
         """Run a sink of one topic of its name; return its file."""
-        made = AdminClient({"bootstrap.servers": self.bootstrap}).create_topics([NewTopic(name, 1, 1)])
-        made[name].result(30)
+        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        admin.create_topics([NewTopic(name, 1, 1)])[name].result(30)
         file = self.folder / f"{name}.lines"
         base = {"connector.class": "testing.LineSink", "tasks.max": "1", "topics": name, "line.file": str(file)}
         string = {"value.converter": "org.apache.kafka.connect.storage.StringConverter"}
