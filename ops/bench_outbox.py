@@ -4,10 +4,10 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Thread
 from typing import Any, Final
 from uuid import uuid4
 
@@ -48,7 +48,7 @@ _SILENCE: Final = 60.0
 """Seconds without a record after which the rest is given up."""
 _AGGREGATES: Final = 100
 _INSERT: Final = """
-INSERT INTO outbox SELECT gen_random_uuid(), %s, (row % %s)::text, 'BenchHappened',
+INSERT INTO outbox SELECT gen_random_uuid(), %s, (row %% %s)::text, 'BenchHappened',
   convert_to((SELECT string_agg(md5(row || '-' || part), '') FROM generate_series(1, %s) part), 'UTF8')
 FROM generate_series(1, %s) row"""
 _INSERT_ONE: Final = "INSERT INTO outbox VALUES (gen_random_uuid(), %s, %s, 'BenchHappened', %s)"
@@ -149,11 +149,18 @@ def _throughput(side: Side, rows: int) -> Measures:
     spent: dict[str, float] = {}
     with _records(side) as read, side.database.connect() as connection, side.spending(spent):
         begin = time.time()
-        writer = Thread(target=_write, args=(connection, rows))
-        writer.start()
-        arrived = read(rows)
-        writer.join()
+        arrived = _beside(lambda: _write(connection, rows), lambda: read(rows))
     return {"records": rows, "moved": rows, "seconds": arrived[-1][0] - begin, **spent}
+
+
+def _beside(write: Callable[[], None], read: Callable[[], "Arrived"]) -> "Arrived":
+    """Read while another thread writes; what it fails with is told before what is missing for it."""
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        try:
+            return read()
+        finally:
+            writing.result()
 
 
 def _write(connection: Any, rows: int) -> None:
@@ -167,11 +174,8 @@ def _delay(side: Side) -> Measures:
     """Commit rows one by one at a steady pace; a row holds the time just before its transaction."""
     count = PACE * _DELAY_SECONDS
     with _records(side) as read, side.database.connect() as connection:
-        writer = Thread(target=_pace, args=(connection, count))
         begin = time.time()
-        writer.start()
-        arrived = read(count)
-        writer.join()
+        arrived = _beside(lambda: _pace(connection, count), lambda: read(count))
     delays = sorted((at - int(value[:_STAMP]) / 1e9) * 1000 for at, value in arrived)
     seconds = arrived[-1][0] - begin
     quantiles = {"p50": percentile(delays, 0.5), "p99": percentile(delays, 0.99)}
@@ -187,8 +191,10 @@ def _pace(connection: Any, count: int) -> None:
         connection.commit()
 
 
-Read = Callable[[int], list[tuple[float, bytes]]]
-"""Waits for so many records; returns time of arrival and value of each, in the order of their arrival."""
+Arrived = list[tuple[float, bytes]]
+"""Time of arrival and value of each record, in the order of their arrival."""
+Read = Callable[[int], Arrived]
+"""Waits for so many records."""
 
 
 @contextmanager
@@ -198,8 +204,8 @@ def _records(side: Side) -> Iterator[Read]:
         {**side.settings, "group.id": f"bench-{uuid4().hex}", "enable.auto.commit": False, "fetch.wait.max.ms": 10}
     )
 
-    def read(count: int) -> list[tuple[float, bytes]]:
-        arrived: list[tuple[float, bytes]] = []
+    def read(count: int) -> Arrived:
+        arrived: Arrived = []
         heard = time.monotonic()
         while len(arrived) < count:
             messages: list[Message] = consumer.consume(1000, 0.01)
