@@ -71,9 +71,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_bench(add: Callable[[str, str, Run], argparse.ArgumentParser]) -> None:
-    text = (
-        "throughput and latency of the running stack, of its outboxes and lakes; how fast topics, schemas, previews are made"
-    )
+    text = "throughput and latency of the running stack, or how fast topics, schemas, previews, outboxes, lakes are"
     bench = add("bench", text, bench_commands.bench)
     kinds = ("load", "topics", "subjects", "outbox", "sink", "preview")
     bench.add_argument("what", nargs="?", choices=kinds, default="load", help="load unless said otherwise")
@@ -89,7 +87,9 @@ def _add_bench(add: Callable[[str, str, Run], argparse.ArgumentParser]) -> None:
     subjects = bench.add_argument_group("subjects: schemas by `pulumi up` beside curl")
     subjects.add_argument("--subjects", type=positive, default=100, metavar="N", help="how many, 100 unless said")
     flows = bench.add_argument_group("outbox, sink: through Kafka Connect, beside a worker set up by hand; for the lab")
-    flows.add_argument("--rows", type=positive, metavar="N", help="how many, 20000 (outbox) or 100000 (sink) unless said")
+    flows.add_argument(
+        "--rows", type=positive, metavar="N", help="how many, 20000 (outbox) or 100000 (sink) unless said"
+    )
     previews = bench.add_argument_group("preview: of prod unless said otherwise, with topics and ACLs beside its own")
     previews.add_argument("--sizes", nargs="+", metavar="TOPICS:ACLS", help="0:0 to 1000:5000 unless said otherwise")
     previews.add_argument("--plot", type=Path, metavar="FILE", help="draw it as SVG")
