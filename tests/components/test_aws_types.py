@@ -74,9 +74,11 @@ def world() -> Iterator[World]:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "testing")
         patch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
-        patch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
         exits.callback(moto_api_backend.reset)
         moto_api_backend.reset()
+        # A reset would make the policies of every account anew.
+        exits.callback(patch.delenv, "MOTO_IAM_LOAD_MANAGED_POLICIES")
+        patch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
         extend_moto()
         server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
         server.start()
