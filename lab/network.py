@@ -77,6 +77,9 @@ def machine_batch(machine: Machine, machines: Iterable[Machine]) -> list[str]:
     """Return ``ip`` commands for a machine's namespace. Pods of the others are reached without a detour."""
     return [
         "link set lo up",
+        # What reaches a balancer's address before kube-proxy knows it would go round, and its connection be remembered
+        # as one that is not forwarded; so it is lost, and the next attempt succeeds.
+        f"route replace blackhole {BALANCER_NETWORK}",
         f"addr replace {machine.address}/{NODE_NETWORK.prefixlen} dev {MACHINE_LINK}",
         f"link set {MACHINE_LINK} up",
         f"route replace default via {CONTROL_PLANE}",

@@ -39,6 +39,10 @@ def test_pods_of_other_machines_are_one_hop_away() -> None:
     assert not [line for line in batch if "198.18.2.0/24" in line]
 
 
+def test_what_kube_proxy_does_not_forward_yet_does_not_go_round() -> None:
+    assert "route replace blackhole 198.18.80.0/24" in network.machine_batch(MACHINES[0], MACHINES)
+
+
 def test_host_reaches_every_pod_and_balancer_over_the_labs_interface_only() -> None:
     routes = [line for line in network.host_batch(MACHINES) if line.startswith("route")]
     assert routes == [
