@@ -274,7 +274,8 @@ def test_the_backups_bucket_is_as_production_declares_it(lab: ProdLab) -> None:
     ageing, _ = s3.get_bucket_lifecycle_configuration(Bucket=BACKUPS)["Rules"]
     assert ageing["Expiration"] == {"Days": 365}
     lock = s3.get_object_lock_configuration(Bucket=BACKUPS)["ObjectLockConfiguration"]
-    assert lock["Rule"]["DefaultRetention"] == {"Mode": "GOVERNANCE", "Days": 30}
+    retention = lock["Rule"]["DefaultRetention"]
+    assert (retention["Mode"], retention["Days"]) == ("GOVERNANCE", 30)
     (copied,) = s3.get_bucket_replication(Bucket=BACKUPS)["ReplicationConfiguration"]["Rules"]
     assert copied["Destination"]["Bucket"] == f"arn:aws:s3:::{COPY}"
     assert s3.get_bucket_location(Bucket=COPY)["LocationConstraint"] == "eu-west-1"
