@@ -49,20 +49,19 @@ def memories(component: Component, figures: Figures, written: float, watched: fl
 def _less(component: Component, figures: Figures, cache: int, seen: str, watched: float) -> Iterator[Change]:
     size, heap = component.resources.memory, component.heap or 0
     working_set = size if figures.working_set is None else figures.working_set
+    # Who asks for more than the limit is killed: no peak may be missing.
+    if watched < DAY:
+        return
     if component.stores:
-        if watched < DAY:
-            return
         kept = max(heap, figures.resident or 0) + OFF_HEAP
         # Of the page cache, what is read again and again is in the working set.
         enough = max(kept + max(cache, min(PAGE_CACHE, size - kept)), working_set, heap / HEAP_SHARE)
     else:
         # The heap may yet fill.
         enough = max(working_set / MEMORY_ALERT, heap and heap + OFF_HEAP / 2, heap / HEAP_SHARE)
-    advised = rounded(enough if watched >= DAY else max(enough, SHORT_LEAST * size))
+    advised = rounded(enough)
     if advised <= WORTHWHILE * size:
-        location = (*component.location, "resources", "memory")
-        until = "" if watched >= DAY else f"; less than {SHORT_LEAST:.0%} of it only after a whole day"
-        yield size_change(location, size, advised, seen + until, watched)
+        yield size_change((*component.location, "resources", "memory"), size, advised, seen, watched)
 
 
 def heaps(component: Component, figures: Figures, watched: float) -> Iterator[Change]:

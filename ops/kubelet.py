@@ -65,8 +65,14 @@ def sample(kubectl: Kubectl, platform: PlatformSpec) -> tuple[PodSample, tuple[s
     summaries: list[Mapping[str, Any]] = []
     unknown: list[str] = []
     for node in nodes:
+        path = f"/api/v1/nodes/{quote(node)}/proxy/stats/summary"
         try:
-            summaries.append(kubectl.get(f"/api/v1/nodes/{quote(node)}/proxy/stats/summary"))
+            try:
+                summaries.append(kubectl.get(path))
+            except Failure as error:
+                # A kubelet that doesn't know its own file system gives no network either, but this.
+                summaries.append(kubectl.get(f"{path}?only_cpu_and_memory=true"))
+                unknown.append(f"network of node {node}: {error.problem}")
         except Failure as error:
             unknown.append(f"pods on node {node}: {error.problem}; reading nodes/proxy must be allowed")
     return parse(platform, pods, summaries), tuple(unknown)

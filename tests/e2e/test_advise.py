@@ -8,9 +8,9 @@ import threading
 from typing import Any
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
-from tests.e2e.harness import ROOT, Platform, deliver, subscribed, wait_for
+from tests.e2e.harness import ROOT, Platform, deliver, wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -26,14 +26,16 @@ def group() -> str:
 
 def commit_ends(platform: Platform) -> None:
     """Let a group have read everything there is."""
-    with subscribed(platform.librdkafka(READER), group(), TOPIC) as consumer:
-        partitions = consumer.list_topics(TOPIC, 20).topics[TOPIC].partitions
-        ends = [
-            TopicPartition(TOPIC, number, consumer.get_watermark_offsets(TopicPartition(TOPIC, number), 20)[1])
-            for number in partitions
+    consumer = Consumer({**platform.librdkafka(READER), "group.id": group()})
+    try:
+        partitions = [
+            TopicPartition(TOPIC, number) for number in consumer.list_topics(TOPIC, 20).topics[TOPIC].partitions
         ]
-        consumer.unsubscribe()
-        consumer.commit(offsets=ends, asynchronous=False)
+        ends = [consumer.get_watermark_offsets(each, 20)[1] for each in partitions]
+        there = [TopicPartition(TOPIC, each.partition, end) for each, end in zip(partitions, ends, strict=True)]
+        consumer.commit(offsets=there, asynchronous=False)
+    finally:
+        consumer.close()
 
 
 def watched(platform: Platform) -> dict[str, Any]:
@@ -76,7 +78,9 @@ def test_what_went_in_is_in_the_figures(platform: Platform) -> None:
     assert parts["schema_registry.proxy"]["working_set"] < parts["schema_registry"]["working_set"]
 
     assert (document["stack"], document["currency"]) == ("dev", "USD")
-    assert not any("broker" in sentence or "pods" in sentence for sentence in document["unknown"])
+    # The lab's kubelets don't find the disk below their file system, without which they tell no network.
+    told = ("network of node ", "how much of their heaps ")
+    assert [sentence for sentence in document["unknown"] if not sentence.startswith(told)] == []
     for advice in document["advice"]:
         assert advice["confidence"] in ("low", "medium", "high")
         assert advice["current"] != advice["advised"]

@@ -179,6 +179,14 @@ def companions(**sections: Any) -> PlatformSpec:
             MINUTE,
             {"schema_registry.resources.memory": ("2Gi", "2176Mi")},
         ),
+        # A limit that is too low kills, so that a minute says nothing.
+        ("schema_registry", {"cores": (0.2,), "resident": 600 * MIB, "working_set": 600 * MIB}, MINUTE, {}),
+        (
+            "schema_registry",
+            {"cores": (0.2,), "resident": 600 * MIB, "working_set": 600 * MIB},
+            DAY,
+            {"schema_registry.resources.memory": ("2Gi", "1408Mi")},
+        ),
         (
             "connect",
             {"cores": (0.4,), "resident": 2000 * MIB, "working_set": 2100 * MIB},

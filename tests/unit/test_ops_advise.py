@@ -110,12 +110,25 @@ def test_a_node_that_may_not_be_asked_is_said_and_the_others_count(kubectl: Kube
     found, unknown = sample(kubectl, stack())
     assert [each.pod for each in found.containers] == ["kafka-broker-a-0"]
     assert unknown == (
-        "pods on node node-b: Kubernetes doesn't answer /api/v1/nodes/node-b/proxy/stats/summary: (Forbidden): nodes "
-        '"node-b" is forbidden; reading nodes/proxy must be allowed',
+        "pods on node node-b: Kubernetes doesn't answer "
+        "/api/v1/nodes/node-b/proxy/stats/summary?only_cpu_and_memory=true: "
+        '(Forbidden): nodes "node-b" is forbidden; reading nodes/proxy must be allowed',
     )
     first = (tmp_path / "asked").read_text().splitlines()[0]
     assert first == (
         f"--kubeconfig {tmp_path}/config --context here --request-timeout=20s get --raw /api/v1/namespaces/kafka/pods"
+    )
+
+
+def test_a_kubelet_without_its_file_system_gives_processor_and_memory(kubectl: Kubectl, tmp_path: Path) -> None:
+    text = kubectl.command.read_text()
+    kubectl.command.write_text(text.replace("summary) cat", "summary?only_cpu_and_memory=true) cat"))
+    (tmp_path / "pods").write_text(json.dumps({"items": [POD]}))
+    found, unknown = sample(kubectl, stack())
+    assert [each.pod for each in found.containers] == ["kafka-broker-a-0"]
+    assert unknown == (
+        "network of node node-a: Kubernetes doesn't answer /api/v1/nodes/node-a/proxy/stats/summary: (Forbidden): "
+        'nodes "node-b" is forbidden',
     )
 
 
