@@ -32,6 +32,9 @@ RECORD_BYTES: Final = 1024
 HEAP: Final = 512 * 2**20
 """Of the worker by hand, in bytes: what the platform's has by config/overlays/event-platform.yaml."""
 _BROKER: Final = "kafka.Kafka"
+_OTHER: Final = {"offset.flush.interval.ms": "10000"}
+"""Of the worker by hand, beside the defaults: an idle sink answers its coordinator only that often, and with the
+default of a minute no run would end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +100,7 @@ def by_hand(workspace: Workspace, reporter: Reporter) -> Iterator[Hand]:
             admin = AdminClient(dict(brokers.settings))
             admin.create_topics([topic], operation_timeout=TIMEOUT)[TOPIC].result()
         with reporter.live("starting the worker by hand"):
-            running = bare_connect(servers, plugins(), brokers.folder / "connect", heap=HEAP)
+            running = bare_connect(servers, plugins(), brokers.folder / "connect", heap=HEAP, settings=_OTHER)
             with running as worker:
                 yield Hand(brokers, worker)
 

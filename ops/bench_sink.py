@@ -222,7 +222,9 @@ def snapshots(side: Side) -> list[Snapshot]:
     keys = {"s3.access-key-id": "any", "s3.secret-access-key": "any", "s3.region": REGION}
     table = StaticTable.from_metadata(found[0], properties={"s3.endpoint": side.store, **keys})
     return [
-        (one.timestamp_ms / 1000, int((one.summary or {})["total-records"] or 0)) for one in table.metadata.snapshots
+        (one.timestamp_ms / 1000, int(one.summary["total-records"] or 0))
+        for one in table.metadata.snapshots
+        if one.summary is not None
     ]
 
 

@@ -1,5 +1,6 @@
 """Databases and an object store for the time of a bench, where the lab's pods reach them."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,8 @@ def make_role(connection: "psycopg.Connection[Any]", name: str, rights: LiteralS
 @contextmanager
 def object_store() -> Iterator[str]:
     """Run moto's S3 with the lake's bucket where pods reach it; yields its URL."""
+    # It would print each request.
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     moto = ThreadedMotoServer(ip_address=str(HOST), port=0, verbose=False)
     moto.start()
     try:
