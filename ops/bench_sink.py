@@ -36,7 +36,9 @@ from ops.progress import Reporter
 from ops.stack import Engine
 from ops.throwaway_postgres import LOOPBACK, Server
 from ops.throwaway_store import BUCKET, CATALOG, REGION, database, make_role, object_store
+from resources.connect_rest import ConnectError
 from resources.connector import TIMEOUT as TIMEOUT_SECONDS
+from resources.connector import NotRunning, wait_until_stopped
 
 CONNECTOR: Final = "bench-lake"
 ROWS: Final = 100_000
@@ -174,7 +176,7 @@ def _start_by_hand(hand: Hand, config: dict[str, str]) -> None:
 def _once(side: Side, records: Sequence[bytes], rows: int) -> Measures:
     """Let the sink rest while records gather, then measure how fast they get into the table."""
     before = sum(there for _, there in snapshots(side)[-1:])
-    _pause(side)
+    _stop(side)
     _produce(side, records, rows)
     spent: dict[str, float] = {}
     with side.spending(spent):
@@ -185,16 +187,13 @@ def _once(side: Side, records: Sequence[bytes], rows: int) -> Measures:
     return {"records": moved, "moved": rows, "seconds": seconds, **spent}
 
 
-def _pause(side: Side) -> None:
-    side.rest.pause(side.connector)
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while True:
-        status = side.rest.status(side.connector)
-        if status is not None and all(task["state"] == "PAUSED" for task in status["tasks"]):
-            return
-        if time.monotonic() > deadline:
-            raise Failure(f"{side.connector} does not pause ({side.name})")
-        time.sleep(0.5)
+def _stop(side: Side) -> None:
+    """End the sink's tasks: paused ones would leave a commit that has begun unanswered for half a minute."""
+    try:
+        side.rest.stop(side.connector)
+        wait_until_stopped(side.rest, side.connector, TIMEOUT_SECONDS)
+    except (NotRunning, ConnectError) as error:
+        raise Failure(f"{side.connector} does not stop ({side.name}): {error}") from None
 
 
 def _produce(side: Side, records: Sequence[bytes], rows: int) -> None:

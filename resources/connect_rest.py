@@ -70,12 +70,8 @@ class ConnectRest:
         """Start a task anew, whether it has failed or not."""
         self._ask("POST", f"/connectors/{quote(name, safe='')}/tasks/{task}/restart")
 
-    def pause(self, name: str) -> None:
-        """Let a connector's tasks rest; they stay where they are."""
-        self._ask("PUT", f"/connectors/{quote(name, safe='')}/pause")
-
     def resume(self, name: str) -> None:
-        """Let a stopped or paused connector run."""
+        """Let a stopped connector run."""
         self._ask("PUT", f"/connectors/{quote(name, safe='')}/resume")
 
     def delete(self, name: str) -> None:
