@@ -24,6 +24,7 @@ from manifests.connect_objects import (
     connect_network_policy,
     connect_services,
     metadata,
+    service_account_metadata,
 )
 from manifests.connect_stateful_set import connect_stateful_set
 from manifests.connect_worker import worker_files
@@ -179,7 +180,7 @@ class ConnectCluster(pulumi.ComponentResource):
         ).apply(lambda parts: digest(config, trust, binaries, spec.credential_generation, *parts))
         account = k8s.core.v1.ServiceAccount(
             f"{self._name}-service-account",
-            metadata=metadata(spec, namespace, spec.name),
+            metadata=service_account_metadata(spec, namespace),
             automount_service_account_token=False,
             opts=self._inside,
         )

@@ -215,6 +215,8 @@ class ConnectSpec(Spec):
     external: ConnectExternalSpec = ConnectExternalSpec()
     egress: tuple[EgressSpec, ...] = ()
     """What the workers may reach besides Kafka, the schema registry and cluster DNS."""
+    role_arn: str | None = None
+    """IAM role that the workers take at AWS by their service account (IRSA), for lakes and buckets there."""
     avro_converter: AvroConverter = AvroConverter.CONFLUENT
     connectors: tuple[ConnectorSpec, ...] = ()
     derived_secrets: tuple[str, ...] = ()

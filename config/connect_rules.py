@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 from typing import Final
 
+from config.aws_names import is_account, role_problems
+from config.connect import CatalogType, ConnectorSpec
 from config.errors import Problem, dotted, shown
 from config.image import image_problems
 from config.limits import generation_problems, heap_problems, jvm_problems, processor_problems, quota_problems
@@ -96,6 +98,32 @@ def egress(parts: Parts) -> Iterator[Problem]:
             yield Problem(f"{path}.cidr", shown(destination.cidr), allowed, "correct it")
         if destination.port not in legal_ports(ExternalAccess.NONE):
             yield Problem(f"{path}.port", shown(destination.port), "ports are 1 to 65535", "correct it")
+
+
+def role(parts: Parts) -> Iterator[Problem]:
+    """Connectors to AWS have a role of theirs: pods don't reach the credentials of the machine they are on."""
+    connect, aws = parts.connect, parts.aws
+    # An account that is no number is told elsewhere.
+    if connect is None or aws is None or not is_account(aws.account):
+        return
+    if connect.role_arn is not None:
+        yield from role_problems("connect.role_arn", connect.role_arn, aws.account)
+    elif found := [each.name for each in connect.connectors if _at_aws(each)]:
+        yield Problem(
+            "connect.role_arn",
+            shown(None),
+            f"{', '.join(found)} would have no credentials: machines keep theirs from pods",
+            "name a role that trusts the workers' service account, see docs/connect.md",
+        )
+
+
+def _at_aws(connector: ConnectorSpec) -> bool:
+    """Tell whether it writes to AWS itself, not to another store with S3's protocol."""
+    lake = connector.iceberg
+    if lake is None:
+        return connector.s3 is not None
+    # A REST catalogue may hand out credentials for its bucket.
+    return lake.catalog is CatalogType.GLUE or (lake.endpoint is None and lake.catalog is not CatalogType.REST)
 
 
 def connect_names(parts: Parts) -> Iterator[Problem]:

@@ -56,6 +56,7 @@ RULES: Final[tuple[Rule, ...]] = (
     connect_rules.workers,
     connect_rules.rest_access,
     connect_rules.egress,
+    connect_rules.role,
     connect_rules.connect_names,
     connector_rules.connector_names,
     connector_rules.connector_sections,

@@ -37,6 +37,15 @@ def metadata(connect: ConnectSpec, namespace: str, name: str) -> dict[str, Any]:
     return {"name": name, "namespace": namespace, "labels": app_labels(APP, connect.name)}
 
 
+def service_account_metadata(connect: ConnectSpec, namespace: str) -> dict[str, Any]:
+    """Return the metadata of the workers' service account; EKS gives its pods the credentials of the role it names.
+
+    docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html
+    """
+    role = {} if connect.role_arn is None else {"annotations": {"eks.amazonaws.com/role-arn": connect.role_arn}}
+    return {**metadata(connect, namespace, connect.name), **role}
+
+
 def connect_names(namespace: str, hosts: tuple[str, ...]) -> tuple[str, ...]:
     """Return every name and address the workers' certificate is for; ``hosts`` are those outside."""
     inside = [CONNECT_SERVICE, f"*.{CONNECT_HEADLESS_SERVICE}", CONNECT_EXTERNAL_SERVICE]

@@ -374,3 +374,13 @@ def test_program_of_a_stack_is_deterministic(recording: Recording) -> None:
     assert [(r.urn, r.inputs) for r in sorted(again.all, key=lambda r: r.urn)] == [
         (r.urn, r.inputs) for r in sorted(recording.all, key=lambda r: r.urn)
     ]
+
+
+def test_kafka_connects_service_account_is_given_the_role_of_its_lakes() -> None:
+    (account,) = (
+        each
+        for each in program("prod").by_type("kubernetes:core/v1:ServiceAccount")
+        if each.inputs["metadata"]["name"] == "kafka-connect"
+    )
+    role = "arn:aws:iam::111122223333:role/kafka-connect"
+    assert account.inputs["metadata"]["annotations"] == {"eks.amazonaws.com/role-arn": role}
