@@ -46,6 +46,9 @@ from tests.events import (
     step_failed,
 )
 
+# Neither program nor lab is needed, only seconds, which unit tests don't take.
+pytestmark = pytest.mark.programs
+
 
 class Killed(BaseException):
     """The orchestrator's process is gone; nothing catches it."""
