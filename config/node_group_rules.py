@@ -11,16 +11,13 @@ from config.base import size_text
 from config.errors import Problem, dotted, shown, suggestion
 from config.instance_types import InstanceType, families, instance_type
 from config.kafka import NodePoolSpec
+from config.label import LABEL_KEY, LABEL_VALUE
 from config.literals import COMPANIONS, NAMESPACE_LABEL, POOL_LABEL, ZONE_LABEL
 from config.parts import Parts
 from config.platform import PlatformSpec
 from config.pods import companion_pods, vcpus
 from config.topology import zone_suffix
 
-_NAME_PART: Final = r"[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?"
-_VALUE: Final = re.compile(f"({_NAME_PART})?", re.ASCII)
-_KEY: Final = re.compile(rf"(?P<prefix>(?=[^/]{{1,253}}/)[a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?{_NAME_PART}", re.ASCII)
-"""kubernetes.io/docs/concepts/overview/working-with-objects/labels"""
 _RESERVED: Final = re.compile(r"(.+\.)?(kubernetes\.io|k8s\.io|eks\.amazonaws\.com)/")
 _OWN: Final = (POOL_LABEL, NAMESPACE_LABEL)
 _MOST: Final = 50
@@ -160,14 +157,14 @@ def labels_and_taints(parts: Parts) -> Iterator[Problem]:
 
 
 def _pair(path: str, what: str, key: str, value: str, text: str) -> Iterator[Problem]:
-    if not _KEY.fullmatch(key):
+    if not LABEL_KEY.fullmatch(key):
         allowed = f"a {what}'s key has 1 to 63 letters, digits and - _ . between them, perhaps behind a domain and /"
         yield Problem(path, text, allowed, "correct the key")
     elif key in _OWN or key == ZONE_LABEL:
         yield Problem(path, text, "the platform sets this one", "choose another key")
     elif _RESERVED.match(key):
         yield Problem(path, text, "such keys are Kubernetes' and EKS's own", "choose another key")
-    elif not _VALUE.fullmatch(value):
+    elif not LABEL_VALUE.fullmatch(value):
         allowed = f"a {what}'s value has at most 63 letters, digits and - _ . between them"
         yield Problem(path, text, allowed, "correct the value")
 

@@ -12,15 +12,17 @@ from pydantic import ValidationError
 from config.aws import TaintSpec
 from config.base import Spec
 from config.errors import Problem, dotted, from_pydantic, shown, suggestion
+from config.label import LABEL_KEY, LABEL_VALUE
 from config.yaml_file import read_yaml, yaml_problem
 from lab.errors import LabError
 from lab.plan import INDEXES, REGION, REGION_LABEL, ZONE_LABEL, ZONES, Machine, Taint, machine_key
 
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_VALUE: Final = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
-_KEY: Final = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 
 _ITS_OWN: Final = frozenset({"kubernetes.io/hostname", "kubernetes.io/os", "kubernetes.io/arch"})
+_KUBERNETES: Final = ("kubernetes.io", "k8s.io")
+_GRANTED: Final = ("kubelet.kubernetes.io", "node.kubernetes.io")
+"""Of these, the domains in which a kubelet may set any label."""
 _KUBELETS: Final = frozenset({REGION_LABEL, "node.kubernetes.io/instance-type"})
 """Labels of Kubernetes' own domains that a kubelet may set (k8s.io/kubelet/pkg/apis/well_known_labels.go)."""
 
@@ -139,7 +141,7 @@ def _label(path: str, key: str, value: str) -> Iterator[Problem]:
     yield from _value(path, value)
     if key == ZONE_LABEL:
         yield Problem(path, shown(value), "the zone comes from the machine's", "name it in `zones`")
-    elif key in _ITS_OWN or (_of_kubernetes(key) and key not in _KUBELETS and not _granted(key)):
+    elif key in _ITS_OWN or (_in_domain(key, *_KUBERNETES) and key not in _KUBELETS and not _in_domain(key, *_GRANTED)):
         yield Problem(path, "", "a kubelet may not set this label, or sets it itself", "leave it out")
 
 
@@ -150,21 +152,14 @@ def _taint(path: str, taint: TaintSpec) -> Iterator[Problem]:
         yield Problem(f"{path}.key", shown(taint.key), "Kubernetes sets such taints itself", "use a key of your own")
 
 
-def _of_kubernetes(key: str) -> bool:
-    domain = key.rpartition("/")[0]
-    return any(domain == each or domain.endswith(f".{each}") for each in ("kubernetes.io", "k8s.io"))
-
-
-def _granted(key: str) -> bool:
-    """Tell whether the domain is one of those in which a kubelet may set any label."""
-    domain = key.rpartition("/")[0]
-    return any(
-        domain == each or domain.endswith(f".{each}") for each in ("kubelet.kubernetes.io", "node.kubernetes.io")
-    )
+def _in_domain(key: str, *domains: str) -> bool:
+    """Tell whether a key's domain is one of these, or below one."""
+    found = key.rpartition("/")[0]
+    return any(found == each or found.endswith(f".{each}") for each in domains)
 
 
 def _key(path: str, key: str) -> Iterator[Problem]:
-    if not _KEY.fullmatch(key):
+    if not LABEL_KEY.fullmatch(key):
         yield Problem(
             path,
             shown(key),
@@ -174,7 +169,7 @@ def _key(path: str, key: str) -> Iterator[Problem]:
 
 
 def _value(path: str, value: str) -> Iterator[Problem]:
-    if not _VALUE.fullmatch(value):
+    if not LABEL_VALUE.fullmatch(value):
         yield Problem(
             path,
             shown(value),

@@ -160,6 +160,12 @@ def take_turns(
     return seen
 
 
+def by_hand_ratios(sides: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> dict[str, float]:
+    """Return the platform's figures over those by hand, without those that are 0 there."""
+    named = {side["name"]: side for side in sides}
+    return {key: round(named[PLATFORM][key] / named[BY_HAND][key], 2) for key in keys if named[BY_HAND][key]}
+
+
 def summary(runs: Sequence[Measures]) -> dict[str, Any]:
     """Return the medians of one side: records a second, their range, and microseconds of processor time a record."""
     rates = [run["records"] / run["seconds"] for run in runs]

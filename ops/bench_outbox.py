@@ -17,12 +17,11 @@ from rich.table import Table
 
 from lab.plan import HOST
 from ops.bench_flow import (
-    BY_HAND,
-    PLATFORM,
     RECORD_BYTES,
     Measures,
     Side,
     by_hand,
+    by_hand_ratios,
     hand_side,
     platform_side,
     started,
@@ -44,6 +43,13 @@ TRANSACTION: Final = 100
 PACE: Final = 100
 """Rows a second, each in a transaction of its own, where the delay is."""
 _DELAY_SECONDS: Final = 15
+_COMPARED: Final = (
+    "records_per_second",
+    "delay_p50_ms",
+    "delay_p99_ms",
+    "worker_us_per_record",
+    "brokers_us_per_record",
+)
 _SILENCE: Final = 60.0
 """Seconds without a record after which the rest is given up."""
 _AGGREGATES: Final = 100
@@ -117,9 +123,7 @@ def run(engine: Engine, reporter: Reporter, *, rows: int = ROWS, runs: int = 3) 
 
 def ratios(sides: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Return the platform's figures over those by hand."""
-    named = {side["name"]: side for side in sides}
-    keys = ("records_per_second", "delay_p50_ms", "delay_p99_ms", "worker_us_per_record", "brokers_us_per_record")
-    return {key: round(named[PLATFORM][key] / named[BY_HAND][key], 2) for key in keys if named[BY_HAND][key]}
+    return by_hand_ratios(sides, _COMPARED)
 
 
 @contextmanager

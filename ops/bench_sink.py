@@ -16,12 +16,11 @@ from rich.table import Table
 
 from lab.plan import HOST
 from ops.bench_flow import (
-    BY_HAND,
-    PLATFORM,
     Hand,
     Measures,
     Side,
     by_hand,
+    by_hand_ratios,
     hand_side,
     platform_side,
     started,
@@ -44,6 +43,7 @@ CONNECTOR: Final = "bench-lake"
 ROWS: Final = 100_000
 COMMIT: Final = 2
 """Seconds between two commits of the table."""
+_COMPARED: Final = ("records_per_second", "worker_us_per_record", "brokers_us_per_record")
 _SILENCE: Final = 90.0
 """Seconds without a new row in the table after which the rest is given up."""
 _CONTROL: Final = "control-iceberg"
@@ -141,9 +141,7 @@ def _megabytes(found: dict[str, Any], size: int) -> dict[str, Any]:
 
 def ratios(sides: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Return the platform's figures over those by hand."""
-    named = {side["name"]: side for side in sides}
-    keys = ("records_per_second", "worker_us_per_record", "brokers_us_per_record")
-    return {key: round(named[PLATFORM][key] / named[BY_HAND][key], 2) for key in keys if named[BY_HAND][key]}
+    return by_hand_ratios(sides, _COMPARED)
 
 
 @contextmanager
@@ -264,9 +262,10 @@ def show(document: dict[str, Any], console: Console) -> None:
             str(side["brokers_us_per_record"]),
         )
     ratio = document["ratios"]
-    keys = ("records_per_second", "worker_us_per_record", "brokers_us_per_record")
-    shown = {key: f"{ratio[key]:.2f}" if key in ratio else "-" for key in keys}
-    table.add_row("ratio", shown[keys[0]], shown[keys[0]], shown[keys[1]], shown[keys[2]])
+    shown = {key: f"{ratio[key]:.2f}" if key in ratio else "-" for key in _COMPARED}
+    table.add_row(
+        "ratio", shown["records_per_second"], shown["records_per_second"], *(shown[key] for key in _COMPARED[1:])
+    )
     console.print(table)
     console.print(
         f"medians of {document['runs']} runs, in brackets the least and the most; µs are of processor time",
