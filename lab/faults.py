@@ -1,8 +1,9 @@
-"""Faults on demand: a zone without a network, a broker killed."""
+"""Faults on demand: a zone without a network, a broker killed or stalled."""
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lab import cgroups, network
@@ -42,13 +43,38 @@ def _set_link(name: str, *, up: bool) -> None:
 
 def kill_broker(pod: str, namespace: str = NAMESPACE) -> int:
     """Kill a pod's Java process without warning (SIGKILL) and return its number; raises LabError if there is none."""
+    with _java(pod, namespace) as (handle, pid), suppress(ProcessLookupError):
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+    return pid
+
+
+@contextmanager
+def stalled_broker(pod: str, namespace: str = NAMESPACE) -> Iterator[None]:
+    """Stop a pod's Java process (SIGSTOP), as a starved machine would, and let it go on at the end; raises LabError."""
+    with _java(pod, namespace) as (handle, _):
+        signal.pidfd_send_signal(handle, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(handle, signal.SIGCONT)
+
+
+@contextmanager
+def _java(pod: str, namespace: str) -> Iterator[tuple[int, int]]:
+    """Give the handle and the number of a pod's Java process. The handle stands for it, whoever gets its number."""
     files = layout()
     if not files.kubeconfig.exists():
         raise LabError("the lab is not running: start it with `make up`")
     uid = Api(files.kubeconfig).get(f"/api/v1/namespaces/{namespace}/pods/{pod}")["metadata"]["uid"]
     for pid in sorted(_processes(uid)):
-        if _kill(pid, uid):
-            return pid
+        handle = _open(pid, uid)
+        if handle is not None:
+            try:
+                yield handle, pid
+            finally:
+                os.close(handle)
+            return
     raise LabError(f"pod {pod} in namespace {namespace} runs no Java process: see `python -m ops status`")
 
 
@@ -56,18 +82,16 @@ def _processes(uid: str) -> set[int]:
     return {pid for folder in cgroups.pod_folders(uid) for pid in cgroups.members(folder)}
 
 
-def _kill(pid: int, uid: str) -> bool:
-    """Kill the process if it is Java and of the pod. The handle stands for it, whoever is given its number later."""
+def _open(pid: int, uid: str) -> int | None:
+    """Return a handle of the process if it is Java and of the pod."""
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
-        return False
+        return None
     try:
-        if Path(f"/proc/{pid}/exe").readlink().name != "java" or pid not in _processes(uid):
-            return False
-        signal.pidfd_send_signal(handle, signal.SIGKILL)
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    finally:
-        os.close(handle)
-    return True
+        if Path(f"/proc/{pid}/exe").readlink().name == "java" and pid in _processes(uid):
+            return handle
+    except FileNotFoundError:
+        pass
+    os.close(handle)
+    return None

@@ -99,7 +99,7 @@ class Processes:
 
         It gets a session of its own, so that a Ctrl-C at the terminal doesn't reach it.
         """
-        if self.find(daemon.name) is not None or self._adopt(daemon.name):
+        if self.take_up(daemon.name):
             return False
         for folder in (self._layout.processes, self._layout.logs):
             folder.mkdir(parents=True, exist_ok=True)
@@ -120,8 +120,13 @@ class Processes:
         self._record(daemon.name, pid)
         return True
 
-    def _adopt(self, name: str) -> bool:
-        """Take up a process that a killed start could not record. It leads its session; its children do not."""
+    def take_up(self, name: str) -> bool:
+        """Return whether the process runs, and record it if a killed start could not.
+
+        It leads its session; its children do not.
+        """
+        if self.find(name) is not None:
+            return True
         leaders = [pid for pid in self.owned(name) if _session(pid) == pid]
         return any(self._record(name, pid) for pid in leaders)
 

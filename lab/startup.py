@@ -165,7 +165,7 @@ class _Start:
             if holder is None:
                 raise LabError(f"{name} ended: {self.processes.last_words(name)}")
             machine.isolate(place, self.files, holder, self.cancel)
-        if self.processes.find(containerd) is None:
+        if not self.processes.take_up(containerd):
             files.socket.unlink(missing_ok=True)
         self.processes.start(machine.daemon(machine.CONTAINERD, place, self.files, self.pki, holder))
 

@@ -174,7 +174,8 @@ def _kafka_container(node: Node, topology: Topology) -> dict[str, Any]:
         "securityContext": CONTAINER_SECURITY,
         "resources": container_resources(node.pool.resources),
         # Java is process 1 and takes SIGTERM for a controlled shutdown, so no preStop hook is needed.
-        "readinessProbe": _probe("/ready", period=2, timeout=1, failures=1),
+        # One late answer of a starved machine must not undo the agent's patience: two nodes of a roll would be away.
+        "readinessProbe": _probe("/ready", period=2, timeout=3, failures=2),
         "livenessProbe": _probe("/live", period=10, timeout=5, failures=6),
         "volumeMounts": [
             _CONFIG_MOUNT,

@@ -125,6 +125,18 @@ def test_dead_parts_are_started_again(before: dict[str, object]) -> None:
     assert pid("kube-apiserver") == api
 
 
+def test_a_part_that_a_killed_start_did_not_record_is_taken_up(before: dict[str, object]) -> None:
+    """It runs on with its socket, which nothing would make anew."""
+    del before
+    lab("start")
+    containerd = pid("containerd-az-b")
+    (layout().processes / "containerd-az-b.json").unlink()
+    assert status()["state"] == "unhealthy"
+    lab("start")
+    assert status()["state"] == "healthy"
+    assert pid("containerd-az-b") == containerd
+
+
 def test_cut_zone_is_lost_and_found(before: dict[str, object]) -> None:
     del before
     lab("start")

@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
-from lab.faults import cut_zone, heal_zone, kill_broker
+from lab.faults import cut_zone, heal_zone, kill_broker, stalled_broker
 from tests.e2e.harness import Platform, wait_for
 from tests.e2e.traffic import TOPIC, traffic
 
@@ -102,6 +102,26 @@ class Watch:
                 continue
             self.fewest_in_sync = min(self.fewest_in_sync, *(len(partition.isr) for partition in topic.partitions))
             self.samples += 1
+
+
+def ready_since(platform: Platform) -> dict[str, str]:
+    return {
+        pod["metadata"]["name"]: condition["lastTransitionTime"]
+        for pod in platform.pods()
+        for condition in pod["status"]["conditions"]
+        if condition["type"] == "Ready" and condition["status"] == "True"
+    }
+
+
+def test_a_broker_that_stalls_for_a_moment_stays_ready(platform: Platform) -> None:
+    """The next broker's start takes the processors: a rolled one that counted as away would make two of them."""
+    platform.wait_healthy()
+    before = ready_since(platform)
+    with stalled_broker("kafka-broker-b-0"):
+        time.sleep(3.5)
+    time.sleep(5)
+    assert len(before) == 3
+    assert ready_since(platform) == before
 
 
 def ready(pod: dict[str, Any]) -> bool:

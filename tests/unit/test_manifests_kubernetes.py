@@ -76,11 +76,8 @@ def test_controlled_shutdown_gets_its_time() -> None:
 def test_probes_answer_fast_and_forgive_a_stalled_jvm() -> None:
     (container,) = pod(combined())["containers"]
     ready, live = container["readinessProbe"], container["livenessProbe"]
-    assert (ready["httpGet"], ready["periodSeconds"], ready["failureThreshold"]) == (
-        {"path": "/ready", "port": 9404},
-        2,
-        1,
-    )
+    assert (ready["httpGet"], ready["periodSeconds"]) == ({"path": "/ready", "port": 9404}, 2)
+    assert (ready["timeoutSeconds"], ready["failureThreshold"]) == (3, 2)
     assert live["httpGet"] == {"path": "/live", "port": 9404}
     assert live["periodSeconds"] * live["failureThreshold"] >= 60
 
