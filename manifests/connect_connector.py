@@ -80,10 +80,19 @@ def connector_config(
     if clash:
         raise UnsafeManifest(f"config of connector {connector.name} must not set {', '.join(clash)}: it is declared")
     further = {name: _text(value) for name, value in connector.config.items()}
-    whole = dict(sorted({**fixed, **further}.items()))
+    whole = dict(sorted({**_defaults(connector), **fixed, **further}.items()))
     if found := plain_secrets(whole):
         raise UnsafeManifest(f"connector {connector.name} must hold no secret in plain: {', '.join(found)}")
     return whole
+
+
+def _defaults(connector: ConnectorSpec) -> dict[str, str]:
+    """Return what a connector's own ``config`` may set otherwise.
+
+    Debezium waits half a second between two looks at the rows it was sent (``poll.interval.ms``): most of an event's
+    way from its commit to its consumer. Each look that finds rows is a transaction.
+    """
+    return {"poll.interval.ms": "50"} if connector.outbox is not None else {}
 
 
 def _passes_bytes(connector: ConnectorSpec) -> bool:

@@ -65,6 +65,13 @@ def test_an_outbox_routes_by_aggregate_and_keeps_its_order() -> None:
     assert config["database.password"] == "${dir:/etc/kafka-connect/secrets:outbox}"
 
 
+def test_an_outbox_looks_for_rows_twenty_times_a_second_unless_it_says_otherwise() -> None:
+    assert config_of("outbox")["poll.interval.ms"] == "50"
+    slower = OUTBOX | {"config": {"poll.interval.ms": 500}}
+    assert config_of("outbox", connectors=[slower, LAKE])["poll.interval.ms"] == "500"
+    assert "poll.interval.ms" not in config_of("lake")
+
+
 def test_a_sinks_poison_goes_to_the_dead_letters_with_its_headers() -> None:
     config = config_of("lake")
     assert config["errors.tolerance"] == "all"
