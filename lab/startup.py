@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from lab import cgroups, control_plane, machine, machine_images, network, objects, template
+from lab import cgroups, container_runtime, control_plane, machine, machine_images, network, objects, template
 from lab.api import Api
 from lab.errors import LabError
 from lab.machine_record import record
@@ -171,7 +171,7 @@ class _Start:
 
         def ready() -> bool:
             self.processes.check(containerd)
-            return files.socket.exists()
+            return files.socket.exists() and container_runtime.serves(files.socket)
 
         self.cancel.wait_for(f"the start of {containerd}", ready, timeout=60)
         machine_images.complete(place, files, self.images, self.cancel, self.report)
