@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -15,11 +16,19 @@ import pytest
 from ops.throwaway_postgres import running
 from pyairtable_events.envelope import Event
 from pyairtable_events.errors import OutboxMisuse, PublishFailed, SerializationFailed, Unavailable
-from pyairtable_events.idempotent import AsyncIdempotent, Idempotent, Transactional, forget
+from pyairtable_events.idempotent import AsyncIdempotent, AsyncTransactional, Idempotent, Transactional, forget
 from pyairtable_events.memory import MemoryLog, MemoryProducer
 from pyairtable_events.migrate import migrate
 from pyairtable_events.outbox import OutboxWriter
-from pyairtable_events.participant import Answer, SagaParticipant, StepFailed, Work
+from pyairtable_events.participant import (
+    Act,
+    Answer,
+    AsyncAct,
+    AsyncSagaParticipant,
+    SagaParticipant,
+    StepFailed,
+    Work,
+)
 from pyairtable_events.publisher import OutboxPublisher, backlog
 from pyairtable_events.record import Delivery, Outgoing
 from pyairtable_events.retry import RetryPolicy
@@ -329,19 +338,67 @@ def refuse(connection: "psycopg.Connection[Any]", command: Command) -> Json:
     raise StepFailed("BUSY", "later", retriable=True)
 
 
-def participant(work: Work) -> SagaParticipant:
-    return SagaParticipant(
-        WRITER,
-        "workflow-engine",
-        WORKFLOWS,
-        {("run-workflow", "reserve"): work},
-        done=lambda command, output: Answer(
-            type=STEP_COMPLETED, payload=step_completed(command.saga_id, command.step, output)
-        ),
-        failed=lambda command, error: Answer(
-            type=STEP_FAILED, payload=step_failed(command.saga_id, command.step, error)
-        ),
-    )
+def completed_step(command: Command, output: Json) -> Answer:
+    return Answer(type=STEP_COMPLETED, payload=step_completed(command.saga_id, command.step, output))
+
+
+def failed_step(command: Command, error: SagaError) -> Answer:
+    return Answer(type=STEP_FAILED, payload=step_failed(command.saga_id, command.step, error))
+
+
+class Handlers:
+    """Makes participants that are called the same way, and ends them."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn, self._made = dsn, ExitStack()
+
+    def __call__(self, action: Act, compensation: Act | None = None) -> Callable[[Event], None]:
+        work = {("run-workflow", "reserve"): Work(action=action, compensation=compensation)}
+        effect = SagaParticipant(WRITER, "workflow-engine", WORKFLOWS, work, done=completed_step, failed=failed_step)
+        handler = Transactional(lambda: connected(self._dsn), effect)
+        self._made.callback(handler.close)
+        return handler
+
+    def close(self) -> None:
+        self._made.close()
+
+
+class AsyncHandlers(Handlers):
+    """The same through coroutines, with actions that are coroutines."""
+
+    def __call__(self, action: Act, compensation: Act | None = None) -> Callable[[Event], None]:
+        taken_back = None if compensation is None else coroutine(compensation)
+        work = {("run-workflow", "reserve"): Work(action=coroutine(action), compensation=taken_back)}
+        effect = AsyncSagaParticipant(
+            WRITER, "workflow-engine", WORKFLOWS, work, done=completed_step, failed=failed_step
+        )
+        handler = AsyncTransactional(lambda: psycopg.AsyncConnection.connect(self._dsn), effect)
+        loop = self._made.enter_context(asyncio.Runner())
+        self._made.callback(lambda: loop.run(handler.close()))
+        return lambda event: loop.run(call(handler, event))
+
+
+async def call(handler: AsyncTransactional, event: Event) -> None:
+    await handler(event)
+
+
+def coroutine(known: Act) -> AsyncAct:
+    """An action as one that awaits: its own statement, and the refusal if it refuses."""
+
+    async def acts(connection: "psycopg.AsyncConnection[Any]", command: Command) -> Json:
+        await connection.execute("INSERT INTO effects VALUES (%s)", (f"{command.step} {command.direction}",))
+        if known is refuse:
+            raise StepFailed("BUSY", "later", retriable=True)
+        return {"of": command.step}
+
+    return acts
+
+
+@pytest.fixture(params=[Handlers, AsyncHandlers], ids=["threads", "asyncio"])
+def handlers(request: pytest.FixtureRequest, dsn: str) -> Iterator[Handlers]:
+    made = request.param(dsn)
+    yield made
+    made.close()
 
 
 def asking(kind: Kind = Kind.STEP_STARTED, attempt: int = 1, step: str = "reserve") -> Event:
@@ -360,11 +417,10 @@ def answers(dsn: str) -> list[Event]:
     return [serde().decode(record) for record in log.records(WORKFLOWS)]
 
 
-def test_a_step_acts_once_and_answers_as_often_as_it_is_asked(dsn: str) -> None:
-    handle = Transactional(lambda: connected(dsn), participant(Work(action=act)))
+def test_a_step_acts_once_and_answers_as_often_as_it_is_asked(dsn: str, handlers: Handlers) -> None:
+    handle = handlers(act)
     for attempt in (1, 1, 2):
         handle(asking(attempt=attempt))
-    handle.close()
     assert effects(dsn) == ["reserve action"]
     said = answers(dsn)
     assert [event.type for event in said] == [STEP_COMPLETED] * 3
@@ -373,9 +429,9 @@ def test_a_step_acts_once_and_answers_as_often_as_it_is_asked(dsn: str) -> None:
     assert [event.envelope.causation_id for event in said] == asked
 
 
-def test_a_refusal_leaves_nothing_and_another_try_may_succeed(dsn: str) -> None:
-    refusing = Transactional(lambda: connected(dsn), participant(Work(action=refuse)))
-    acting = Transactional(lambda: connected(dsn), participant(Work(action=act)))
+def test_a_refusal_leaves_nothing_and_another_try_may_succeed(dsn: str, handlers: Handlers) -> None:
+    refusing = handlers(refuse)
+    acting = handlers(act)
     refusing(asking(attempt=1))
     assert effects(dsn) == []
     acting(asking(attempt=1))
@@ -383,35 +439,30 @@ def test_a_refusal_leaves_nothing_and_another_try_may_succeed(dsn: str) -> None:
     acting(asking(attempt=2))
     assert effects(dsn) == ["reserve action"]
     assert [event.type for event in answers(dsn)] == [STEP_FAILED, STEP_FAILED, STEP_COMPLETED]
-    refusing.close()
-    acting.close()
 
 
-def test_a_compensated_step_never_acts_again(dsn: str) -> None:
-    handle = Transactional(lambda: connected(dsn), participant(Work(action=act, compensation=act)))
+def test_a_compensated_step_never_acts_again(dsn: str, handlers: Handlers) -> None:
+    handle = handlers(act, act)
     handle(asking())
     handle(asking(Kind.STEP_COMPENSATION_STARTED))
     handle(asking(Kind.STEP_COMPENSATION_STARTED, attempt=2))
     handle(asking(attempt=2))
-    handle.close()
     assert effects(dsn) == ["reserve action", "reserve compensation"]
 
 
-def test_what_never_acted_is_not_undone_and_acts_no_more(dsn: str) -> None:
-    handle = Transactional(lambda: connected(dsn), participant(Work(action=act, compensation=act)))
+def test_what_never_acted_is_not_undone_and_acts_no_more(dsn: str, handlers: Handlers) -> None:
+    handle = handlers(act, act)
     handle(asking(Kind.STEP_COMPENSATION_STARTED))
     handle(asking())
-    handle.close()
     assert effects(dsn) == []
     said = answers(dsn)
     assert [event.type for event in said] == [STEP_COMPLETED, STEP_FAILED]
     assert said[1].payload["error"]["code"] == "COMPENSATED"
 
 
-def test_other_services_steps_are_left_alone(dsn: str) -> None:
-    handle = Transactional(lambda: connected(dsn), participant(Work(action=act)))
+def test_other_services_steps_are_left_alone(dsn: str, handlers: Handlers) -> None:
+    handle = handlers(act)
     handle(asking(step="validate"))
-    handle.close()
     assert effects(dsn) == []
     assert answers(dsn) == []
     command = command_of(asking())

@@ -9,12 +9,12 @@ from datetime import timedelta
 
 import pytest
 
+from pyairtable_events.asynchronous import in_loop, run_async
 from pyairtable_events.bus import EventBus
 from pyairtable_events.consumer import EventConsumer
 from pyairtable_events.dead_letter import PARKED
 from pyairtable_events.envelope import Event
 from pyairtable_events.errors import PublishFailed, Rejected, Unavailable
-from pyairtable_events.idempotent import in_loop, run_async
 from pyairtable_events.memory import MemoryLog
 from pyairtable_events.record import Outgoing, Partition
 from pyairtable_events.redrive import dead_letters, redrive

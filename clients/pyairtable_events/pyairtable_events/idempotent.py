@@ -1,15 +1,11 @@
 """Effects that happen once: an event's id and its effect are committed by one transaction of PostgreSQL."""
 
-import asyncio
-import threading
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 
 import psycopg
 
-from pyairtable_events.consumer import EventConsumer
 from pyairtable_events.envelope import Event
 from pyairtable_events.errors import Unavailable
 
@@ -119,28 +115,6 @@ class AsyncIdempotent(AsyncTransactional):
                 await effect(connection, event)
 
         super().__init__(connect, once)
-
-
-def in_loop(handler: Callable[[Event], Awaitable[None]], loop: asyncio.AbstractEventLoop) -> Callable[[Event], None]:
-    """Return a handler for a consumer's thread that runs a coroutine in the event loop and waits for its end."""
-
-    async def handled(event: Event) -> None:
-        await handler(event)
-
-    return lambda event: asyncio.run_coroutine_threadsafe(handled(event), loop).result()
-
-
-async def run_async(consumer: EventConsumer) -> None:
-    """Run a consumer in a thread of its own until this task is cancelled; it then stops as it does when asked to."""
-    stop = threading.Event()
-    running = asyncio.ensure_future(asyncio.to_thread(consumer.run, stop))
-    try:
-        await asyncio.shield(running)
-    except asyncio.CancelledError:
-        stop.set()
-        with suppress(asyncio.CancelledError):
-            await running
-        raise
 
 
 def forget(connection: psycopg.Connection[Any], older_than: timedelta) -> int:

@@ -1,9 +1,9 @@
 """A service's part in sagas: it does a step when the log asks for it, once, and answers through its outbox."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import psycopg
 
@@ -28,14 +28,17 @@ class StepFailed(EventsError):
 Act = Callable[[psycopg.Connection[Any], Command], Json]
 """Does a step's work through the connection it gets, whose transaction it leaves open, and returns what later steps may
 use. Raises StepFailed to say no; after anything else the command comes again, and is parked in the end."""
+AsyncAct = Callable[[psycopg.AsyncConnection[Any], Command], Awaitable[Json]]
+_A = TypeVar("_A")
+_Way = TypeVar("_Way", covariant=True)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Work:
-    """What a step does, and how that is taken back."""
+class Work(Generic[_Way]):
+    """What a step does, and how that is taken back: an ``Act`` each, or an ``AsyncAct``."""
 
-    action: Act
-    compensation: Act | None = None
+    action: _Way
+    compensation: _Way | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,19 +59,13 @@ class _Outcome:
     error: SagaError | None
 
 
-class SagaParticipant:
-    """An effect for a consumer of ``pyairtable.saga.events``; wrap it in ``Transactional``.
-
-    A step acts once and is undone once, however many tries and deliveries ask for it: the first success is kept in
-    ``saga_steps`` and answered again. What is undone, or asked to be before it ever acted, never acts afterwards.
-    """
-
+class _Participant(Generic[_A]):
     def __init__(
         self,
         outbox: OutboxWriter,
         service: str,
         topic: str,
-        work: Mapping[tuple[str, str], Work],
+        work: Mapping[tuple[str, str], Work[_A]],
         *,
         done: Callable[[Command, Json], Answer],
         failed: Callable[[Command, SagaError], Answer],
@@ -78,54 +75,121 @@ class SagaParticipant:
         self._work = dict(work)
         self._done, self._failed = done, failed
 
-    def __call__(self, connection: psycopg.Connection[Any], event: Event) -> None:
-        """Do, within the connection's transaction, what the event asks this service for."""
+    def _asked(self, event: Event) -> tuple[Command, Work[_A]] | None:
         command = command_of(event)
         work = None if command is None else self._work.get((command.saga_type, command.step))
-        if command is None or work is None:
-            return
-        outcome = self._outcome(connection, command, work)
+        return None if command is None or work is None else (command, work)
+
+    def _answer(self, event: Event, command: Command, outcome: _Outcome) -> Event:
         if outcome.succeeded:
             answer = self._done(command, outcome.output)
         else:
             answer = self._failed(command, outcome.error or SagaError(code="UNKNOWN", message=""))
-        said = event.follow_up(
+        return event.follow_up(
             type=answer.type,
             source=self._service,
             payload=answer.payload,
             key=answer.key or str(command.saga_id),
         )
-        self._outbox.write(connection, self._topic, said)
 
-    def _outcome(self, connection: psycopg.Connection[Any], command: Command, work: Work) -> _Outcome:
-        # Two members of the group may have the same command for a moment, while its partition changes hands.
-        connection.execute(_LOCK, (f"saga/{command.saga_id}/{command.step}",))
-        known = {name: _read(row) for name, *row in connection.execute(_KNOWN, (command.saga_id, command.step))}
-        before = known.get(command.direction.value)
-        if before is not None and (before.succeeded or before.attempt >= command.attempt):
+
+class SagaParticipant(_Participant[Act]):
+    """An effect for a consumer of ``pyairtable.saga.events``; wrap it in ``Transactional``.
+
+    A step acts once and is undone once, however many tries and deliveries ask for it: the first success is kept in
+    ``saga_steps`` and answered again. What is undone, or asked to be before it ever acted, never acts afterwards.
+    """
+
+    def __call__(self, connection: psycopg.Connection[Any], event: Event) -> None:
+        """Do, within the connection's transaction, what the event asks this service for."""
+        asked = self._asked(event)
+        if asked is not None:
+            command, work = asked
+            outcome = self._outcome(connection, command, work)
+            self._outbox.write(connection, self._topic, self._answer(event, command, outcome))
+
+    def _outcome(self, connection: psycopg.Connection[Any], command: Command, work: Work[Act]) -> _Outcome:
+        connection.execute(_LOCK, (_lock(command),))
+        known = _known(connection.execute(_KNOWN, (command.saga_id, command.step)).fetchall())
+        before = _before(command, known)
+        if before is not None:
             return before
-        acted = (one := known.get(Direction.ACTION.value)) is not None and one.succeeded
-        if command.direction is Direction.ACTION and Direction.COMPENSATION.value in known:
-            error = SagaError(code=COMPENSATED, message="the step was compensated before it acted")
-            outcome = _Outcome(attempt=command.attempt, succeeded=False, output={}, error=error)
-        elif command.direction is Direction.ACTION:
-            outcome = _done(connection, command, work.action)
-        elif acted and work.compensation is not None:
-            outcome = _done(connection, command, work.compensation)
-        else:
-            outcome = _Outcome(attempt=command.attempt, succeeded=True, output={}, error=None)
-        _keep(connection, command, outcome)
+        act = _act(command, known, work)
+        outcome = act if isinstance(act, _Outcome) else self._acted(connection, command, act)
+        connection.execute(_KEEP, _kept(command, outcome))
         return outcome
 
+    def _acted(self, connection: psycopg.Connection[Any], command: Command, act: Act) -> _Outcome:
+        """Act in a transaction within the transaction, so that a refusal leaves nothing but itself."""
+        try:
+            with connection.transaction():
+                output = act(connection, command)
+        except StepFailed as failure:
+            return _refused(command, failure.error)
+        return _succeeded(command, output)
 
-def _done(connection: psycopg.Connection[Any], command: Command, act: Act) -> _Outcome:
-    """Act in a transaction within the transaction, so that a refusal leaves nothing but itself."""
-    try:
-        with connection.transaction():
-            output = act(connection, command)
-    except StepFailed as failure:
-        return _Outcome(attempt=command.attempt, succeeded=False, output={}, error=failure.error)
+
+class AsyncSagaParticipant(_Participant[AsyncAct]):
+    """``SagaParticipant`` for asyncio; wrap it in ``AsyncTransactional``."""
+
+    async def __call__(self, connection: psycopg.AsyncConnection[Any], event: Event) -> None:
+        """Do, within the connection's transaction, what the event asks this service for."""
+        asked = self._asked(event)
+        if asked is not None:
+            command, work = asked
+            outcome = await self._outcome(connection, command, work)
+            await self._outbox.write_async(connection, self._topic, self._answer(event, command, outcome))
+
+    async def _outcome(
+        self, connection: psycopg.AsyncConnection[Any], command: Command, work: Work[AsyncAct]
+    ) -> _Outcome:
+        await connection.execute(_LOCK, (_lock(command),))
+        rows = await connection.execute(_KNOWN, (command.saga_id, command.step))
+        known = _known(await rows.fetchall())
+        before = _before(command, known)
+        if before is not None:
+            return before
+        act = _act(command, known, work)
+        outcome = act if isinstance(act, _Outcome) else await self._acted(connection, command, act)
+        await connection.execute(_KEEP, _kept(command, outcome))
+        return outcome
+
+    async def _acted(self, connection: psycopg.AsyncConnection[Any], command: Command, act: AsyncAct) -> _Outcome:
+        try:
+            async with connection.transaction():
+                output = await act(connection, command)
+        except StepFailed as failure:
+            return _refused(command, failure.error)
+        return _succeeded(command, output)
+
+
+def _lock(command: Command) -> str:
+    """Two members of the group may have the same command for a moment, while its partition changes hands."""
+    return f"saga/{command.saga_id}/{command.step}"
+
+
+def _before(command: Command, known: Mapping[str, _Outcome]) -> _Outcome | None:
+    """Return the outcome that stands already: a success, or that of this try or a later one."""
+    before = known.get(command.direction.value)
+    return before if before is not None and (before.succeeded or before.attempt >= command.attempt) else None
+
+
+def _act(command: Command, known: Mapping[str, _Outcome], work: Work[_A]) -> _A | _Outcome:
+    """Return what is to be done, or the outcome where nothing is."""
+    if command.direction is Direction.ACTION:
+        if Direction.COMPENSATION.value in known:
+            return _refused(command, SagaError(code=COMPENSATED, message="the step was compensated before it acted"))
+        return work.action
+    acted = (one := known.get(Direction.ACTION.value)) is not None and one.succeeded
+    return work.compensation if acted and work.compensation is not None else _succeeded(command, {})
+
+
+def _succeeded(command: Command, output: Json) -> _Outcome:
     return _Outcome(attempt=command.attempt, succeeded=True, output=output, error=None)
+
+
+def _refused(command: Command, error: SagaError) -> _Outcome:
+    return _Outcome(attempt=command.attempt, succeeded=False, output={}, error=error)
 
 
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
@@ -138,16 +202,18 @@ _KEEP: Final = (
 )
 
 
-def _read(row: list[Any]) -> _Outcome:
-    attempt, succeeded, output, error = row
-    return _Outcome(
-        attempt=attempt, succeeded=succeeded, output=output, error=None if error is None else SagaError(**error)
-    )
+def _known(rows: Sequence[Sequence[Any]]) -> dict[str, _Outcome]:
+    return {
+        name: _Outcome(
+            attempt=attempt, succeeded=succeeded, output=output, error=None if error is None else SagaError(**error)
+        )
+        for name, attempt, succeeded, output, error in rows
+    }
 
 
-def _keep(connection: psycopg.Connection[Any], command: Command, outcome: _Outcome) -> None:
+def _kept(command: Command, outcome: _Outcome) -> tuple[object, ...]:
     said = outcome.error
     error = None if said is None else {"code": said.code, "message": said.message, "retriable": said.retriable}
     written = (json.dumps(outcome.output, default=str), None if error is None else json.dumps(error))
     where = (command.saga_id, command.step, command.direction.value)
-    connection.execute(_KEEP, (*where, outcome.attempt, outcome.succeeded, *written))
+    return (*where, outcome.attempt, outcome.succeeded, *written)
