@@ -18,12 +18,16 @@ from pulumi.runtime import resource_cycle_breaker as breaker
 from pulumi.runtime import rpc, stack
 from pulumi.runtime.proto import source_pb2
 
+from components.lazy_packages import load_when_asked_for
+
 _WHOLE: Final = "_get_stack_trace"
 _DEBUG: Final = "PLATFORM_DEBUG"
 _CONSTRUCTORS: Final = 3
+_PACKAGES: Final = tuple(f"pulumi_aws.{name}" for name in ("ec2", "eks", "iam", "kms", "route53", "s3"))
+"""What the program uses of AWS, but for what is small."""
 _REGISTRATIONS: Final = 256
 """Registrations under way: as many as the SDK has threads for in an update of 64 resources at a time (ops/stack.py)."""
-_ALLOCATIONS: Final = 200_000
+_ALLOCATIONS: Final = 100_000
 """New objects between two looks for garbage. A program run makes a million and drops few, and Python's own 700 make
 it look thousands of times: a tenth of an update that changes nothing."""
 
@@ -36,6 +40,7 @@ def trim_sdk(environment: Mapping[str, str] = os.environ) -> None:
     search_for_possible_cycles()
     hold_outputs_by_one_future()
     queue_registrations()
+    load_when_asked_for(_PACKAGES)
     if environment.get(_DEBUG) != "1":
         drop_debug_messages()
 
@@ -101,10 +106,10 @@ def hold_outputs_by_one_future() -> None:
 
 def _resource_output(resource: pulumi.Resource) -> tuple[Callable[..., None], pulumi.Output[Any]]:
     """Return an output of a resource's, its URN or id, after the function that resolves it."""
-    made = _unresolved()
+    made, alone = _unresolved(), {resource}
 
     def resolve(value: object, known: bool, secret: bool, failed: Exception | None) -> None:
-        _resolve(resource, made._data, value, known, secret, None, failed)
+        _resolve(alone, made._data, value, known, secret, None, failed)
 
     return resolve, made
 
@@ -118,16 +123,18 @@ def _unresolved() -> pulumi.Output[Any]:
 def _transfer_properties(resource: pulumi.Resource, properties: Iterable[str], custom: bool) -> dict[str, Any]:
     """Give a resource an output for each property; return the functions that resolve them, by property."""
     resolvers: dict[str, Any] = {}
+    # Most of them depend on nothing else, and the SDK changes no set that it has.
+    alone = {resource}
     for name in properties:
         if name == "urn" or (name == "id" and custom):
             continue
         vars(resource)[name] = made = _unresolved()
-        resolvers[name] = partial(_resolve, resource, made._data)
+        resolvers[name] = partial(_resolve, alone, made._data)
     return resolvers
 
 
 def _resolve(
-    resource: pulumi.Resource,
+    alone: set[pulumi.Resource],
     data: asyncio.Future[Any],
     value: object,
     known: bool,
@@ -140,7 +147,7 @@ def _resolve(
         # It is told by the registration; asked for here, so that it isn't told again as one that nobody asked for.
         data.exception()
         return
-    found = {resource, *(dependencies or ())}
+    found = alone.union(dependencies) if dependencies else alone
     data.set_result(output._OutputData(resources=found, value=value, is_known=known, is_secret=secret))
 
 

@@ -31,9 +31,9 @@ PARALLEL: Final = 64
 _PREVIEWED: Final = 16
 """Resources at a time in a preview, most of which waits for nothing but this machine; four times as many registrations
 are under way, and in memory."""
-_GOGC: Final = "50"
-"""Garbage, in percent of what is in use, that engine and plugins let gather in a preview: half of Go's own, for a fifth
-more of the engine's processor time."""
+_GOGC: Final = "25"
+"""Garbage, in percent of what is in use, that engine and plugins let gather in a preview: a quarter of Go's own, for a
+third more of the engine's processor time."""
 
 _LOCK: Final = re.compile(r"created by (\S+) \(pid (\d+)\) at (\S+)")
 """Who holds the lock of a backend of files or objects, as the engine says it."""

@@ -13,7 +13,7 @@ import sys
 import threading
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -126,6 +126,11 @@ def version() -> str:
     """Return the version of the provider that the package is made for."""
     file = Path(str(importlib.import_module(PACKAGE).__file__)).with_name("pulumi-plugin.json")
     return str(json.loads(file.read_text())["version"])
+
+
+def packages(tokens: Iterable[str]) -> frozenset[str]:
+    """Return the Python packages that these types are in; raises KeyError for a type that there isn't."""
+    return frozenset(_places()[token][0] for token in tokens)
 
 
 def tokens() -> frozenset[str]:

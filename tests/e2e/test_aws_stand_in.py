@@ -19,6 +19,7 @@ from lab.aws.schema import version
 from ops.progress import EngineProgress
 from ops.stack import Engine
 from ops.workspace import Workspace
+from tests.e2e.harness import run
 from tests.moto_eks import extend_moto
 from tests.unit.test_backup_config import section
 from toolchain.aws_plugin import STAND_IN, real
@@ -448,6 +449,36 @@ def test_a_bucket_with_objects_stays_unless_it_is_said_to_go(one: Stack) -> None
     one.up()
     one.run(one.engine.destroy)
     assert one.left() == {}
+
+
+PUBLISHED = """
+import json, sys
+from components.lazy_packages import load_when_asked_for
+from lab.aws.schema import packages, published
+from lab.aws.types import TYPES
+
+if sys.argv[1] == "lazily":
+    load_when_asked_for(packages(TYPES))
+
+def told(fields):
+    shapes = {name: [shape.described, shape.fields and told(shape.fields)] for name, shape in fields.shapes.items()}
+    return [sorted(fields.required), shapes]
+
+types = {token: published(token) for token in TYPES}
+seen = {token: [told(one.inputs), sorted(one.outputs), sorted(one.always)] for token, one in types.items()}
+loaded = [name for name in sys.modules if name.startswith("pulumi_aws.")]
+print(json.dumps({"types": seen, "loaded": len(loaded)}, sort_keys=True))
+"""
+
+
+def test_the_plugin_loads_the_classes_it_has_use_for_and_sees_in_them_what_the_package_publishes() -> None:
+    lazily, wholly = (
+        json.loads(run(sys.executable, "-c", PUBLISHED, how, environment={"PYTHONPATH": str(ROOT)}).out)
+        for how in ("lazily", "wholly")
+    )
+    assert len(lazily["types"]) > 30
+    assert lazily["types"] == wholly["types"]
+    assert lazily["loaded"] < wholly["loaded"] / 2
 
 
 def test_a_preview_needs_no_server_and_an_update_says_that_it_is_away(
