@@ -11,6 +11,10 @@ _HEIGHT: Final = 260
 _LEFT: Final = 62
 _TOP: Final = 46
 _BOTTOM: Final = 44
+_RIGHT: Final = 30
+"""Half of the widest number below an axis."""
+_SAMPLE: Final = 90
+"""What a line's sample and name take of the legend."""
 _GAP: Final = 24
 # Colours that can be read on light pages and on dark ones.
 _INK: Final = "#57606a"
@@ -38,7 +42,7 @@ def plot(document: dict[str, Any]) -> str:
     cpu = [(one["resources"], one["cpu_seconds"]) for one in sizes]
     memory = [(one["resources"], one["peak_bytes"] / 2**20) for one in sizes]
     _panel(whole, 0, "seconds", {"elapsed": seconds, "processor": cpu}, limits["seconds"])
-    _panel(whole, _WIDTH + _GAP, "memory, MiB", {"all processes": memory}, limits["bytes"] / 2**20)
+    _panel(whole, _WIDTH + _GAP, "memory of all processes, MiB", {"all processes": memory}, limits["bytes"] / 2**20)
     machine = document["machine"]
     least, most = machine["load"]
     _text(
@@ -58,7 +62,7 @@ def _panel(whole: Xml.Element, left: float, heading: str, lines: dict[str, Seque
     highest = nice(max(limit, *(y for points in lines.values() for _, y in points)))
 
     def across(x: float) -> float:
-        return round(_LEFT + x / widest * (_WIDTH - _LEFT - 12), 1)
+        return round(_LEFT + x / widest * (_WIDTH - _LEFT - _RIGHT), 1)
 
     def down(y: float) -> float:
         return round(_HEIGHT - _BOTTOM - y / highest * (_HEIGHT - _BOTTOM - _TOP), 1)
@@ -73,13 +77,17 @@ def _panel(whole: Xml.Element, left: float, heading: str, lines: dict[str, Seque
     _line(panel, [(across(0), down(limit)), (across(widest), down(limit))], _LIMIT, dash="5 4")
     _text(panel, across(0) + 4, down(limit) - 5, f"limit: {limit:,.0f}", colour=_LIMIT)
     for number, (name, points) in enumerate(lines.items()):
-        _line(panel, [(across(x), down(y)) for x, y in points], _LINE, dash="2 3" if number else "")
+        dash = "2 3" if number else ""
+        _line(panel, [(across(x), down(y)) for x, y in points], _LINE, dash=dash)
         for x, y in points:
             Xml.SubElement(panel, "circle", {"cx": f"{across(x)}", "cy": f"{down(y)}", "r": "3", "fill": _LINE})
             if not number:
-                _text(panel, across(x), down(y) - 8, f"{y:,.0f}", anchor="middle", colour=_LINE)
-        last = points[-1]
-        _text(panel, across(last[0]) - 4, down(last[1]) + 16, name, anchor="end", colour=_LINE)
+                # Other lines are above the first.
+                _text(panel, across(x), down(y) + (16 if len(lines) > 1 else -8), f"{y:,.0f}", "middle", colour=_LINE)
+        if len(lines) > 1:
+            start = across(widest) - _SAMPLE * (len(lines) - number)
+            _line(panel, [(start, _TOP - 16), (start + 24, _TOP - 16)], _LINE, dash=dash)
+            _text(panel, start + 28, _TOP - 12, name, colour=_LINE)
 
 
 def nice(most: float) -> float:
@@ -91,7 +99,7 @@ def nice(most: float) -> float:
 
 
 def _text(
-    parent: Xml.Element, x: float, y: float, text: str, *, anchor: str = "start", colour: str = _INK, weight: str = ""
+    parent: Xml.Element, x: float, y: float, text: str, anchor: str = "start", *, colour: str = _INK, weight: str = ""
 ) -> None:
     style = {"x": f"{x:g}", "y": f"{y:g}", "text-anchor": anchor, "fill": colour}
     Xml.SubElement(parent, "text", {**style, **({"font-weight": weight} if weight else {})}).text = text

@@ -132,9 +132,14 @@ def test_the_drawing_says_what_was_measured_when_and_where() -> None:
     drawn = Xml.fromstring(plot(found))  # noqa: S314
     texts = [each.text or "" for each in drawn.iter("{http://www.w3.org/2000/svg}text")]
     assert texts[0] == "Previews of stack prod, medians of 3 runs"
-    assert {"limit: 60", "limit: 1,024", "elapsed", "processor", "all processes"} <= set(texts)
+    assert {"limit: 60", "limit: 1,024", "elapsed", "processor", "memory of all processes, MiB"} <= set(texts)
     assert texts[-1].startswith(f"{found['date']}; {os.cpu_count()} processors, ")
     assert texts[-1].endswith("load meanwhile: 0.5 to 2.2")
+    width = float(drawn.attrib["viewBox"].split()[2])
+    for panel in drawn.iter("{http://www.w3.org/2000/svg}g"):
+        left = float(panel.attrib["transform"].partition("(")[2].split()[0])
+        points = [float(each.attrib["cx"]) for each in panel.iter("{http://www.w3.org/2000/svg}circle")]
+        assert left + max(points) + 25 <= width, "a figure at the last point is cut off"
 
 
 @pytest.mark.parametrize(
