@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     status = add("status", "brokers, zones, topics, health", stack_commands.status)
     status.add_argument("--check", action="store_true", help="exit with 1 unless every replica is in sync")
     add("smoke", "produce and consume through the secured listener", stack_commands.smoke)
+    add("probe", "whether an object goes to where backups are kept, and comes back", stack_commands.probe)
     cost = add("cost", "what the stack costs a month", stack_commands.cost)
     cost.add_argument("--follower-fetching", action="store_true", help="consumers fetch in their zone (client.rack)")
     cost.add_argument(

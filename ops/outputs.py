@@ -36,6 +36,8 @@ class Outputs:
     """https://host:port of the schema registry; empty: there is none."""
     registry_passwords: dict[str, str] = field(default_factory=dict, repr=False)
     """User to password; ``admin`` is among them."""
+    backup_key_arn: str = ""
+    """The KMS key that each backup names when it is put; empty: none."""
 
     @property
     def admin(self) -> Credential:
@@ -82,6 +84,7 @@ def parse_outputs(document: dict[str, Any], stack: str) -> Outputs:
         clients=clients,
         registry_urls=tuple(registry.get("urls") or ()),
         registry_passwords=dict(registry.get("passwords") or {}),
+        backup_key_arn=(document.get("backup") or {}).get("key_arn") or "",
     )
 
 

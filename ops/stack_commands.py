@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from ops.exit_code import ExitCode
+from ops.failure import Failure
 from ops.printing import console, print_document
 from ops.workspace import DEV, Workspace
 
@@ -46,6 +47,33 @@ def smoke(options: argparse.Namespace) -> int:
             f"{result.records} records through {result.topic}, each once; first acknowledged after "
             f"{result.first_ack_seconds:.2f} s; plaintext refused by {len(result.plaintext_refused)} addresses",
             soft_wrap=True,
+        )
+    return 0
+
+
+def probe(options: argparse.Namespace) -> int:
+    """Put an object where the stack's backups go and get it back; raises Failure for no such place, or its refusal."""
+    from ops.engine import open_engine
+    from ops.outputs import read_outputs
+    from ops.probe import open_store
+    from ops.probe import probe as there_and_back
+    from ops.spec import platform_of
+
+    workspace = workspace_of(options)
+    spec = platform_of(workspace).backup
+    if spec is None:
+        raise Failure(
+            f"stack {workspace.stack} keeps no backups", f"add a backup section to {workspace.config_file.name}"
+        )
+    # Only a bucket of the platform's own has a key, which the stack knows when it is up.
+    key_arn = read_outputs(open_engine(workspace)).backup_key_arn if spec.s3 is not None else ""
+    with open_store(spec, key_arn) as store:
+        size = there_and_back(store, spec.prefix)
+    if options.json:
+        print_document({"location": spec.location, "bytes": size})
+    else:
+        console().print(
+            f"{size} bytes went to {spec.location}, came back as they were, and are deleted", soft_wrap=True
         )
     return 0
 

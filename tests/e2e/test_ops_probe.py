@@ -1,5 +1,6 @@
 """A probe goes into a store and out again, or one sentence says why it doesn't."""
 
+import json
 import os
 import ssl
 import stat
@@ -19,6 +20,7 @@ from config.backup import BackupSpec
 from ops.failure import Failure
 from ops.probe import SIZE, DirectoryStore, S3Store, open_store, probe
 from ops.throwaway_pki import Throwaway
+from tests.e2e.harness import Finished, ops
 
 pytestmark = pytest.mark.programs
 
@@ -244,3 +246,30 @@ def test_a_probe_that_cant_be_read_is_removed() -> None:
     with pytest.raises(Failure, match="it is gone"):
         probe(store, "kafka")
     assert store.keys == []
+
+
+def probed(overlay: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *options: str) -> Finished:
+    """``ops probe`` of a dev stack with this on top."""
+    file = tmp_path / "overlay.json"
+    file.write_text(json.dumps(overlay))
+    monkeypatch.setenv("PLATFORM_OVERLAY", str(file))
+    return ops("probe", *options, check=False)
+
+
+def test_a_stack_s_backups_go_in_and_out_by_one_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "backups"
+    place.mkdir()
+    backup = {"kind": "directory", "prefix": "kafka", "directory": {"path": str(place)}}
+    done = probed({"backup": backup}, tmp_path, monkeypatch, "--json")
+    assert (done.code, json.loads(done.out)) == (0, {"location": f"file://{place}/kafka", "bytes": SIZE})
+    assert list(place.iterdir()) == []
+    place.rmdir()
+    done = probed({"backup": backup}, tmp_path, monkeypatch)
+    assert (done.code, done.out) == (1, "")
+    assert done.err == f"error: {place} is no directory; make it, or mount what backups are kept on\n"
+
+
+def test_a_stack_without_backups_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = probed({}, tmp_path, monkeypatch)
+    assert done.code == 1
+    assert done.err == "error: stack dev keeps no backups; add a backup section to Pulumi.dev.yaml\n"

@@ -86,6 +86,18 @@ def test_a_stack_that_is_not_up() -> None:
         parse_outputs({"namespace": "kafka"}, "dev")
 
 
+def test_backups_that_need_no_key_name_none(outputs: Outputs) -> None:
+    assert outputs.backup_key_arn == ""
+    up = {
+        "bootstrap_servers": "a:1",
+        "ca_pem": "pem",
+        "clients": {"admin": dict.fromkeys(("username", "password", "mechanism"), "")},
+    }
+    elsewhere = {"backup": {"location": "https://store/b/kafka", "role_arn": "", "key_arn": ""}}
+    ours = {"backup": {"location": "s3://b/kafka", "role_arn": "arn:role", "key_arn": "arn:key"}}
+    assert [parse_outputs(up | one, "prod").backup_key_arn for one in ({}, elsewhere, ours)] == ["", "", "arn:key"]
+
+
 def test_an_unknown_service(outputs: Outputs) -> None:
     with pytest.raises(UsageFailure) as caught:
         outputs.service("auth-servce")

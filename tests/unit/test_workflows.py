@@ -70,8 +70,8 @@ def check(command: list[str]) -> None:
             raise AssertionError(f"not a command of this project: {shlex.join(command)}")
 
 
-def test_there_are_workflows_for_pull_requests_deployments_and_drift() -> None:
-    assert [file.stem for file in WORKFLOWS] == ["deploy", "drift", "pull-request"]
+def test_there_are_workflows_for_pull_requests_deployments_drift_and_the_restore_drill() -> None:
+    assert [file.stem for file in WORKFLOWS] == ["deploy", "drift", "pull-request", "restore-drill"]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(ROOT).as_posix())
@@ -131,6 +131,8 @@ def test_nothing_a_stranger_writes_is_put_into_a_command(file: Path) -> None:
 def test_deployments_go_one_after_the_other_through_their_gates() -> None:
     document = read(ROOT / ".github/workflows/deploy.yaml")
     drift = read(ROOT / ".github/workflows/drift.yaml")
+    drill = read(ROOT / ".github/workflows/restore-drill.yaml")
+    assert drill["concurrency"] == drift["concurrency"]
     assert document["concurrency"] == drift["concurrency"] == {"group": "deploy", "cancel-in-progress": "false"}
     jobs = document["jobs"]
     assert jobs["staging"]["needs"] == "dev"
