@@ -117,7 +117,8 @@ prod-lab: venv-dev ## the prod stack on the lab, and a shell beside it; its end 
 .PHONY: drill
 drill: venv-dev ## long campaigns: updates, a saga's orchestrator, a lake's worker killed again and again
 	@$(PYTHON) -m toolchain ensure pulumi lab tests
-	KAFKA_PLATFORM_DRILL=1 $(PYTHON) -m pytest tests/e2e/test_events_saga.py tests/e2e/test_killed_up.py tests/e2e/test_connect.py
+	KAFKA_PLATFORM_DRILL=1 $(PYTHON) -m pytest tests/e2e/test_events_saga.py tests/e2e/test_killed_up.py tests/e2e/test_connect.py \
+		--junitxml=build/drill.xml
 
 .PHONY: format
 format: venv-dev ## rewrite the sources in the project's style
