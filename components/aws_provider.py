@@ -6,9 +6,13 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from components.lazy_packages import load_when_asked_for
 from config.literals import PROJECT
 from manifests.eks_policy import managed_policy
 from manifests.iam import Document, document_json
+
+# Here, since whoever uses AWS comes by, and stacks without it don't pay for the package.
+load_when_asked_for(f"pulumi_aws.{name}" for name in ("ec2", "eks", "iam", "kms", "route53", "s3"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,13 +18,9 @@ from pulumi.runtime import resource_cycle_breaker as breaker
 from pulumi.runtime import rpc, stack
 from pulumi.runtime.proto import source_pb2
 
-from components.lazy_packages import load_when_asked_for
-
 _WHOLE: Final = "_get_stack_trace"
 _DEBUG: Final = "PLATFORM_DEBUG"
 _CONSTRUCTORS: Final = 3
-_PACKAGES: Final = tuple(f"pulumi_aws.{name}" for name in ("ec2", "eks", "iam", "kms", "route53", "s3"))
-"""What the program uses of AWS, but for what is small."""
 _REGISTRATIONS: Final = 256
 """Registrations under way: as many as the SDK has threads for in an update of 64 resources at a time (ops/stack.py)."""
 _ALLOCATIONS: Final = 100_000
@@ -40,7 +36,6 @@ def trim_sdk(environment: Mapping[str, str] = os.environ) -> None:
     search_for_possible_cycles()
     hold_outputs_by_one_future()
     queue_registrations()
-    load_when_asked_for(_PACKAGES)
     if environment.get(_DEBUG) != "1":
         drop_debug_messages()
 
