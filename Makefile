@@ -115,10 +115,12 @@ prod-lab: venv-dev ## the prod stack on the lab, and a shell beside it; its end 
 	@$(PYTHON) -m tests.prod_lab
 
 .PHONY: drill
-drill: venv-dev ## long campaigns: updates, a saga's orchestrator, a lake's worker killed again and again
+drill: venv-dev ## long campaigns, everything killed again and again; writes docs/drill.md
 	@$(PYTHON) -m toolchain ensure pulumi lab tests
-	KAFKA_PLATFORM_DRILL=1 $(PYTHON) -m pytest tests/e2e/test_events_saga.py tests/e2e/test_killed_up.py tests/e2e/test_connect.py \
-		--junitxml=build/drill.xml
+	@mkdir -p build && rm -f build/drill.xml
+	KAFKA_PLATFORM_DRILL=1 $(PYTHON) -m pytest --junitxml=build/drill.xml \
+	  $(addprefix tests/e2e/test_,events_saga.py survival.py killed_up.py connect.py); status=$$?; \
+	$(PYTHON) -m tests.drill_report build/drill.xml > docs/drill.md; exit $$status
 
 .PHONY: format
 format: venv-dev ## rewrite the sources in the project's style

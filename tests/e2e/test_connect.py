@@ -1,7 +1,6 @@
 """Kafka Connect on the dev stack: a PostgreSQL's outbox by Debezium, a lake of Iceberg in an object store."""
 
 import json
-import os
 import re
 import threading
 import time
@@ -20,6 +19,7 @@ from lab.faults import kill_broker
 from pyairtable_events.envelope import Event
 from pyairtable_events.outbox import OutboxWriter
 from pyairtable_events.redrive import read_to_end
+from tests.drill import DRILL
 from tests.e2e.event_platform import CATALOG, REGION, TABLE, EventPlatform, event_platform, rows
 from tests.e2e.events_stack import running
 from tests.e2e.harness import Platform, deliver, wait_for
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.e2e
 
 WORKER = "kafka-connect-0"
 AGGREGATES = 20
-KILLS = 6 if "KAFKA_PLATFORM_DRILL" in os.environ else 1
+KILLS = 6 if DRILL else 1
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,10 @@ def test_rows_arrive_once_and_in_order_whatever_is_killed(
     platform.wait_healthy()
     committed = rows(events.database)
     wait_for("the last rows in Kafka", lambda: len(published(events)) >= len(committed), timeout=180)
-    record_property("outbox", f"{len(committed)} rows, {len(service.rolled_back)} rolled back")
+    killed = f"the worker killed {KILLS} times, PostgreSQL and a broker once"
+    record_property(
+        "outbox", f"{len(committed)} rows of the outbox and {len(service.rolled_back)} rolled back, {killed}"
+    )
     assert len(committed) > 100
     assert len(service.rolled_back) > 10
     log = published(events)
@@ -220,7 +223,7 @@ def test_everything_is_in_the_lake_once_though_its_worker_was_killed(
     # Longer than a commit's interval: what is written twice may come late.
     time.sleep(10)
     found = lake(events)
-    record_property("lake", f"{len(wanted)} rows, {KILLS} kills")
+    record_property("lake", f"{len(wanted)} rows of the lake, the worker killed {KILLS} times")
     missing = wanted - set(found)
     assert missing == set(), (
         f"{len(missing)} of {len(wanted)} are missing, of them parked: {parked(events.platform, missing)}"

@@ -1,10 +1,9 @@
 """A saga on a real broker, registry and PostgreSQL, its orchestrator's process killed. Needs java, and no lab."""
 
-import os
 import signal
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID, uuid4
@@ -21,6 +20,7 @@ from pyairtable_events.participant import Answer, SagaParticipant, StepFailed, W
 from pyairtable_events.redrive import read_to_end
 from pyairtable_events.saga import Json, Kind
 from pyairtable_events.saga_log import Command, from_event
+from tests.drill import DRILL
 from tests.e2e.events_stack import Stack, ended, running, stacked
 from tests.e2e.harness import wait_for
 from tests.events import (
@@ -35,9 +35,6 @@ from tests.events import (
 )
 
 pytestmark = pytest.mark.broker
-
-DRILL = os.environ.get("KAFKA_PLATFORM_DRILL") == "1"
-"""`make drill` kills at every point, which takes a quarter of an hour."""
 
 
 @pytest.fixture(scope="module")
@@ -108,9 +105,14 @@ def log_of(bus: EventBus, correlation: UUID) -> list[tuple[Kind, str, int]]:
     ],
 )
 def test_an_orchestrator_killed_at_its_points(
-    stack: Stack, inputs: dict[str, str], end: Kind, every: int, fewest_points: int
+    stack: Stack,
+    inputs: dict[str, str],
+    end: Kind,
+    every: int,
+    fewest_points: int,
+    record_property: Callable[[str, object], None],
 ) -> None:
-    """``every`` is the distance of the points: the unit tests try all of both cases on the log in memory."""
+    """``every`` is the distance of the points: test_events_saga_recovery tries all of both on the log in memory."""
     bus = stack.bus()
     point, sagas, killed, ends = 1 - every, 0, True, (end, "", 1)
     with participating(stack, bus):
@@ -133,6 +135,7 @@ def test_an_orchestrator_killed_at_its_points(
             ended(mortal, 0)
             counts = Counter(log_of(bus, trigger.id))
             assert {entry: count for entry, count in counts.items() if count > 1} == {}, f"point {point}"
+    record_property("sagas", f"{sagas} sagas, the orchestrator killed in {sagas - 1} of them")
     done = stack.effects()
     assert set(done.values()) == {1}, "a step was done twice"
     per_saga = len(STEPS) if end is Kind.SAGA_COMPLETED else 2 * (len(STEPS) - 1)

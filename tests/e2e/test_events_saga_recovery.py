@@ -3,8 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -15,23 +14,17 @@ from pyairtable_events.bus import EventBus
 from pyairtable_events.consumer import EventConsumer
 from pyairtable_events.envelope import Event
 from pyairtable_events.errors import Fenced
-from pyairtable_events.memory import MemoryConsumer, MemoryLog
+from pyairtable_events.memory import MemoryLog
 from pyairtable_events.orchestrator import SagaOrchestrator
 from pyairtable_events.record import (
-    Assigned,
-    Consumer,
-    Delivery,
-    EndOfPartition,
     Outgoing,
     Partition,
-    Producer,
-    Record,
-    TransactionalProducer,
 )
 from pyairtable_events.redrive import dead_letters
 from pyairtable_events.retry import RetryPolicy
 from pyairtable_events.saga import Direction, Entry, Kind, SagaDefinition, SagaError
 from pyairtable_events.saga_log import command_of, from_event
+from tests.e2e.doom import Doom, DoomedLog, Killed
 from tests.events import (
     SAGAS,
     STEP_COMPLETED,
@@ -48,106 +41,6 @@ from tests.events import (
 
 # Neither program nor lab is needed, only seconds, which unit tests don't take.
 pytestmark = pytest.mark.programs
-
-
-class Killed(BaseException):
-    """The orchestrator's process is gone; nothing catches it."""
-
-
-class Doom:
-    """Kills the orchestrator at the n-th point before, within or after a transaction's commit."""
-
-    def __init__(self, point: int) -> None:
-        self.left = point
-        self.dead = threading.Event()
-
-    def point(self) -> None:
-        if self.dead.is_set():
-            raise Killed
-        self.left -= 1
-        if self.left == 0:
-            self.dead.set()
-            raise Killed
-
-
-class DoomedProducer:
-    """A transactional producer that a dead process no longer drives: not even to abort what is open."""
-
-    def __init__(self, inner: TransactionalProducer, doom: Doom) -> None:
-        self._inner, self._doom = inner, doom
-
-    def begin(self) -> None:
-        self._doom.point()
-        self._inner.begin()
-
-    def send(self, record: Outgoing) -> "Future[Delivery]":
-        return self._inner.send(record)
-
-    def flush(self) -> None:
-        self._inner.flush()
-
-    def commit(self, offsets: Mapping[Partition, int] | None = None, consumer: Consumer | None = None) -> None:
-        self._doom.point()
-        self._inner.commit(offsets, consumer.inner if isinstance(consumer, DoomedConsumer) else consumer)
-        self._doom.point()
-
-    def abort(self) -> None:
-        if not self._doom.dead.is_set():
-            self._inner.abort()
-
-    def close(self) -> None:
-        if not self._doom.dead.is_set():
-            self._inner.close()
-
-
-class DoomedConsumer:
-    """A consumer that leaves its group without a word when its process dies."""
-
-    def __init__(self, inner: MemoryConsumer, doom: Doom) -> None:
-        self.inner, self._doom = inner, doom
-
-    def subscribe(self, topics: Sequence[str], assigned: Assigned, revoked: Assigned, lost: Assigned) -> None:
-        self.inner.subscribe(topics, assigned, revoked, lost)
-
-    def poll(self, timeout: float) -> Record | EndOfPartition | None:
-        if self._doom.dead.is_set():
-            raise Killed
-        return self.inner.poll(timeout)
-
-    def commit(self, offsets: Mapping[Partition, int]) -> None:
-        self.inner.commit(offsets)
-
-    def seek(self, partition: Partition, offset: int) -> None:
-        self.inner.seek(partition, offset)
-
-    def pause(self, partitions: Sequence[Partition]) -> None:
-        self.inner.pause(partitions)
-
-    def resume(self, partitions: Sequence[Partition]) -> None:
-        self.inner.resume(partitions)
-
-    def end(self, partition: Partition) -> int:
-        return self.inner.end(partition)
-
-    def close(self) -> None:
-        if not self._doom.dead.is_set():
-            self.inner.close()
-
-
-class DoomedLog:
-    """A log whose clients die together."""
-
-    def __init__(self, log: MemoryLog, doom: Doom) -> None:
-        self._log, self._doom = log, doom
-
-    def producer(self, *, gapless: bool = False) -> Producer:
-        return self._log.producer(gapless=gapless)
-
-    def transactional_producer(self, transactional_id: str) -> TransactionalProducer:
-        return DoomedProducer(self._log.transactional_producer(transactional_id), self._doom)
-
-    def consumer(self, group: str, instance: str | None = None) -> DoomedConsumer:
-        return DoomedConsumer(self._log.consumer(group, instance), self._doom)
 
 
 def wake(log: MemoryLog) -> None:

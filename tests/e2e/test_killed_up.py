@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.drill import DRILL
 from tests.e2e.harness import ROOT, Platform, ops, wait_for
 from tests.e2e.test_changes import operations
 
@@ -90,11 +91,14 @@ DRILLED = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("victims", "kind", "count"), [*MOMENTS, *(DRILLED if "KAFKA_PLATFORM_DRILL" in os.environ else ())]
-)
+@pytest.mark.parametrize(("victims", "kind", "count"), [*MOMENTS, *(DRILLED if DRILL else ())])
 def test_the_next_up_goes_on(
-    platform: Platform, grown: Path, victims: Callable[[int], list[int]], kind: str, count: int
+    platform: Platform,
+    grown: Path,
+    victims: Callable[[int], list[int]],
+    kind: str,
+    count: int,
+    record_property: Callable[[str, object], None],
 ) -> None:
     environment = {"PLATFORM_OVERLAY": str(grown)}
     killed = subprocess.Popen(
@@ -113,6 +117,7 @@ def test_the_next_up_goes_on(
     assert killed.returncode != 0
     assert "Traceback" not in told
     resources = {one["urn"] for one in checkpoint()["resources"]}
+    record_property("update", f"killed with {len(resources)} resources in the state")
 
     ops("up", environment=environment)
     after = checkpoint()

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
 from lab.faults import cut_zone, heal_zone, kill_broker, stalled_broker
+from tests.drill import DRILL
 from tests.e2e.harness import Platform, wait_for
 from tests.e2e.traffic import TOPIC, traffic
 
 pytestmark = pytest.mark.e2e
+
+KILLS = 24 if DRILL else 1
 
 SNAPSHOT = 65
 """Seconds in which every node writes a snapshot of the cluster's metadata; the platform lets a minute pass at most."""
@@ -37,14 +41,18 @@ def restarts(platform: Platform, pod: str) -> int:
     return sum(status["restartCount"] for status in found[0]["status"]["containerStatuses"]) if found else -1
 
 
-def test_a_broker_killed(platform: Platform) -> None:
-    before = restarts(platform, "kafka-broker-b-0")
+@pytest.mark.timeout(900 + 90 * KILLS)
+def test_brokers_killed_one_after_another(platform: Platform, record_property: Callable[[str, object], None]) -> None:
     with traffic(platform) as stream:
-        kill_broker("kafka-broker-b-0")
-        wait_for("the restart of the killed broker", lambda: restarts(platform, "kafka-broker-b-0") == before + 1)
-        acked = stream.acked
-        wait_for("more acknowledged records", lambda: stream.acked > acked + 400)
-        platform.wait_healthy()
+        for number in range(KILLS):
+            pod = f"kafka-broker-{'bca'[number % 3]}-0"
+            before = restarts(platform, pod)
+            kill_broker(pod)
+            wait_for("its restart", lambda pod=pod, before=before: restarts(platform, pod) == before + 1)  # type: ignore[misc]
+            acked = stream.acked
+            wait_for("more acknowledged records", lambda acked=acked: stream.acked > acked + 400)  # type: ignore[misc]
+            platform.wait_healthy()
+    record_property("traffic", f"{stream.acked} records acknowledged and read, a broker killed {KILLS} times")
 
 
 def test_the_zone_of_a_group_s_coordinator_cut_off_for_30_seconds(platform: Platform) -> None:
