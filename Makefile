@@ -118,7 +118,7 @@ prod-lab: venv-dev ## the prod stack on the lab, and a shell beside it; its end 
 drill: venv-dev ## long campaigns, everything killed again and again; writes docs/drill.md
 	@$(PYTHON) -m toolchain ensure pulumi lab tests
 	@mkdir -p build && rm -f build/drill.xml
-	KAFKA_PLATFORM_DRILL=1 $(PYTHON) -m pytest --junitxml=build/drill.xml \
+	KAFKA_PLATFORM_DRILL=1 $(PYTHON) -m pytest -n 2 --dist loadscope --no-loadscope-reorder --junitxml=build/drill.xml \
 	  $(addprefix tests/e2e/test_,events_saga.py survival.py killed_up.py connect.py); status=$$?; \
 	$(PYTHON) -m tests.drill_report build/drill.xml > docs/drill.md; exit $$status
 

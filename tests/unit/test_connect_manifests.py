@@ -1,9 +1,11 @@
 """Kafka Connect's workers, connectors and permissions, as functions of their declaration."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import versions
 from config.connect import ConnectSpec
 from manifests.acl import Operation, Pattern
 from manifests.connect_connector import ceiling, connector_config, plain_secrets
@@ -14,6 +16,7 @@ from manifests.connect_worker import worker_properties
 from manifests.unsafe import UnsafeManifest
 from tests.specs import combined
 
+ROOT = Path(__file__).parents[2]
 OUTBOX = {
     "name": "outbox",
     "plugin": "debezium-postgres",
@@ -198,3 +201,8 @@ def test_no_more_workers_than_tasks_that_can_work(partitions: dict[str, int], mo
 
 def test_nothing_is_scaled_where_one_task_is_all() -> None:
     assert connect_autoscaler(spec(autoscaling={"max_replicas": 20}), "kafka", 1) is None
+
+
+def test_the_image_is_built_from_the_brokers_version() -> None:
+    lines = (ROOT / "assets/connect/Dockerfile").read_text().splitlines()
+    assert f"ARG KAFKA={versions.KAFKA}" in lines
