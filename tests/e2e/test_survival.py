@@ -41,14 +41,24 @@ def restarts(platform: Platform, pod: str) -> int:
     return sum(status["restartCount"] for status in found[0]["status"]["containerStatuses"]) if found else -1
 
 
+def incarnation(platform: Platform, pod: str) -> tuple[str, int]:
+    """What is another one after a restart in place, and after a new pod; empty while there is no pod."""
+    found = [item for item in platform.pods() if item["metadata"]["name"] == pod]
+    return (found[0]["metadata"]["uid"], restarts(platform, pod)) if found else ("", 0)
+
+
 @pytest.mark.timeout(900 + 90 * KILLS)
 def test_brokers_killed_one_after_another(platform: Platform, record_property: Callable[[str, object], None]) -> None:
+    """Every other round deletes their pods without grace: the kubelet lets one that only restarts wait ever longer."""
     with traffic(platform) as stream:
         for number in range(KILLS):
             pod = f"kafka-broker-{'bca'[number % 3]}-0"
-            before = restarts(platform, pod)
-            kill_broker(pod)
-            wait_for("its restart", lambda pod=pod, before=before: restarts(platform, pod) == before + 1)  # type: ignore[misc]
+            before = incarnation(platform, pod)
+            if number // 3 % 2:
+                platform.kubectl("delete", "pod", "-n", "kafka", pod, "--grace-period=0", "--force")
+            else:
+                kill_broker(pod)
+            wait_for("its next start", lambda pod=pod, before=before: incarnation(platform, pod) != before)  # type: ignore[misc]
             acked = stream.acked
             wait_for("more acknowledged records", lambda acked=acked: stream.acked > acked + 400)  # type: ignore[misc]
             platform.wait_healthy()
