@@ -38,7 +38,7 @@ def deleted(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> flo
 
 def restarts(platform: Platform, pod: str) -> int:
     found = [item for item in platform.pods() if item["metadata"]["name"] == pod]
-    return sum(status["restartCount"] for status in found[0]["status"]["containerStatuses"]) if found else -1
+    return sum(one["restartCount"] for one in found[0]["status"].get("containerStatuses", [])) if found else -1
 
 
 def incarnation(platform: Platform, pod: str) -> tuple[str, int]:
