@@ -1,4 +1,7 @@
-"""``python -m tests.drill_report build/drill.xml``: what `make drill` saw, as Markdown, from pytest's JUnit file."""
+"""``python -m tests.drill_report build/drill.xml [AGAIN.xml ...]``: what `make drill` saw, as Markdown.
+
+Later files hold modules that were run again: they stand for those of the same name before.
+"""
 
 import sys
 from dataclasses import dataclass
@@ -19,6 +22,10 @@ class Case:
     """``passed``, ``failed`` or ``skipped``."""
     seen: tuple[str, ...]
     """What the test counted, in words of its own."""
+
+    @property
+    def module(self) -> str:
+        return self.name.partition(":")[0]
 
 
 def cases(junit: str) -> list[Case]:
@@ -47,14 +54,22 @@ def _parsed(junit: str) -> ElementTree.Element:
     return ElementTree.fromstring(junit)  # noqa: S314 pytest wrote it
 
 
-def report(junit: str) -> str:
-    """Return the report; raises ValueError where the file has no test."""
-    suite = _parsed(junit).find("testsuite")
-    every = cases(junit)
-    if suite is None or not every:
+def report(first: str, *again: str) -> str:
+    """Return the report on a drill, and on modules of it that were run again; raises ValueError without a test."""
+    suites = [_parsed(junit).find("testsuite") for junit in (first, *again)]
+    every, repeated = cases(first), []
+    for junit in again:
+        newer = cases(junit)
+        modules = dict.fromkeys(case.module for case in newer)
+        for module in modules:
+            failed = sum(case.module == module and case.outcome == "failed" for case in every)
+            repeated.append(f" {module} was run again: at first {failed} of its tests failed.")
+        every = [case for case in every if case.module not in modules] + newer
+    if suites[0] is None or not every:
         raise ValueError("the file has no test: `make drill` writes one")
-    minutes, seconds = divmod(round(float(suite.get("time", 0))), 60)
-    day = datetime.fromisoformat(suite.get("timestamp", "")).date()
+    total = sum(float(suite.get("time", 0)) for suite in suites if suite is not None)
+    minutes, seconds = divmod(round(total), 60)
+    day = datetime.fromisoformat(suites[0].get("timestamp", "")).date()
     passed = sum(case.outcome == "passed" for case in every)
     rows = (
         f"| {case.name.replace('|', '')} | {case.outcome} | {round(case.seconds)} s | {'; '.join(case.seen)} |"
@@ -64,8 +79,8 @@ def report(junit: str) -> str:
         (
             "# The last drill",
             "",
-            f"`make drill` on {day}: {passed} of {len(every)} tests passed, in {minutes} min {seconds} s. "
-            "It wrote this page itself.",
+            f"`make drill` on {day}: {passed} of {len(every)} tests passed, in {minutes} min {seconds} s."
+            + "".join(repeated),
             "",
             "| test | outcome | time | seen |",
             "|---|---|---|---|",
@@ -77,6 +92,6 @@ def report(junit: str) -> str:
 
 if __name__ == "__main__":
     try:
-        sys.stdout.write(report(Path(sys.argv[1]).read_text()))
+        sys.stdout.write(report(*(Path(file).read_text() for file in sys.argv[1:])))
     except (OSError, ValueError, ElementTree.ParseError) as problem:
         raise SystemExit(f"error: no report of the drill: {problem}") from None

@@ -140,6 +140,18 @@ class Platform:
         assert isinstance(items, list)
         return items
 
+    def incarnation(self, pod: str, app: str = "kafka") -> tuple[str, int]:
+        """What is another one after a restart in place, and after a new pod; empty while there is no pod."""
+        for item in self.pods(app):
+            if item["metadata"]["name"] == pod:
+                statuses = item["status"].get("containerStatuses", [])
+                return item["metadata"]["uid"], sum(int(one["restartCount"]) for one in statuses)
+        return "", 0
+
+    def delete_pod(self, pod: str) -> None:
+        """Delete a pod without grace. The kubelet lets one that only restarts wait ever longer."""
+        self.kubectl("delete", "pod", "-n", "kafka", pod, "--grace-period=0", "--force")
+
     def wait_healthy(self) -> None:
         """Wait until three brokers are there and no partition lacks a replica."""
 

@@ -86,21 +86,20 @@ def published(events: EventPlatform) -> list[tuple[str, str]]:
         bus.close()
 
 
-def restarts(platform: Platform, pod: str) -> int:
-    (found,) = (one for one in platform.pods("kafka-connect") if one["metadata"]["name"] == pod)
-    return sum(int(one["restartCount"]) for one in found["status"]["containerStatuses"])
-
-
 def test_no_change_follows(events: EventPlatform) -> None:
     overlay = events.overlay(events.outbox(), events.lake())
     assert events.platform.preview(overlay) == {}
 
 
-def kill_worker(events: EventPlatform) -> None:
-    """Kill the worker and wait until what it wrote since is in the lake."""
-    before, seen = restarts(events.platform, WORKER), len(lake(events))
-    kill_broker(WORKER)
-    wait_for("the worker's restart", lambda: restarts(events.platform, WORKER) > before)
+def kill_worker(events: EventPlatform, *, whole: bool) -> None:
+    """Kill the worker, or its whole pod, and wait until what it wrote since is in the lake."""
+    platform = events.platform
+    before, seen = platform.incarnation(WORKER, "kafka-connect"), len(lake(events))
+    if whole:
+        platform.delete_pod(WORKER)
+    else:
+        kill_broker(WORKER)
+    wait_for("the worker's next start", lambda: platform.incarnation(WORKER, "kafka-connect") != before)
     wait_for("new rows in the lake", lambda: len(lake(events)) > seen + 10, timeout=240)
 
 
@@ -112,8 +111,8 @@ def test_rows_arrive_once_and_in_order_whatever_is_killed(
     platform, service = events.platform, Service(events)
     with running(service.write):
         wait_for("the first rows in the lake", lambda: len(lake(events)) > 10)
-        for _ in range(KILLS):
-            kill_worker(events)
+        for number in range(KILLS):
+            kill_worker(events, whole=number % 2 == 1)
         wait_for("rows after the worker's death", lambda: lag(events) < 20, timeout=180)
         events.database.kill()
         time.sleep(2)

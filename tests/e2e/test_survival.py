@@ -38,27 +38,20 @@ def deleted(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> flo
 
 def restarts(platform: Platform, pod: str) -> int:
     found = [item for item in platform.pods() if item["metadata"]["name"] == pod]
-    return sum(one["restartCount"] for one in found[0]["status"].get("containerStatuses", [])) if found else -1
-
-
-def incarnation(platform: Platform, pod: str) -> tuple[str, int]:
-    """What is another one after a restart in place, and after a new pod; empty while there is no pod."""
-    found = [item for item in platform.pods() if item["metadata"]["name"] == pod]
-    return (found[0]["metadata"]["uid"], restarts(platform, pod)) if found else ("", 0)
+    return sum(one["restartCount"] for one in found[0]["status"]["containerStatuses"]) if found else -1
 
 
 @pytest.mark.timeout(900 + 90 * KILLS)
 def test_brokers_killed_one_after_another(platform: Platform, record_property: Callable[[str, object], None]) -> None:
-    """Every other round deletes their pods without grace: the kubelet lets one that only restarts wait ever longer."""
     with traffic(platform) as stream:
         for number in range(KILLS):
             pod = f"kafka-broker-{'bca'[number % 3]}-0"
-            before = incarnation(platform, pod)
+            before = platform.incarnation(pod)
             if number // 3 % 2:
-                platform.kubectl("delete", "pod", "-n", "kafka", pod, "--grace-period=0", "--force")
+                platform.delete_pod(pod)
             else:
                 kill_broker(pod)
-            wait_for("its next start", lambda pod=pod, before=before: incarnation(platform, pod) != before)  # type: ignore[misc]
+            wait_for("its next start", lambda pod=pod, before=before: platform.incarnation(pod) != before)  # type: ignore[misc]
             acked = stream.acked
             wait_for("more acknowledged records", lambda acked=acked: stream.acked > acked + 400)  # type: ignore[misc]
             platform.wait_healthy()

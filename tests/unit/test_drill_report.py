@@ -34,6 +34,20 @@ def test_a_report_names_day_duration_and_what_was_seen_and_no_machine() -> None:
     assert "somewhere" not in report(JUNIT)
 
 
+def test_a_module_that_was_run_again_stands_by_its_last_run_and_it_is_said() -> None:
+    again = """<testsuites><testsuite time="60" timestamp="2026-11-27T05:00:00+00:00">
+      <testcase classname="tests.e2e.test_killed_up" name="test_the_next_up_goes_on" time="60"/>
+    </testsuite></testsuites>"""
+    lines = report(JUNIT, again).splitlines()
+    assert lines[2] == (
+        "`make drill` on 2026-11-27: 2 of 4 tests passed, in 13 min 34 s. "
+        "test_killed_up was run again: at first 1 of its tests failed."
+    )
+    assert [line for line in lines if "killed_up:" in line] == [
+        "| test_killed_up: the next up goes on | passed | 60 s |  |"
+    ]
+
+
 @pytest.mark.parametrize("text", ["<testsuites/>", '<testsuites><testsuite time="1" timestamp=""/></testsuites>'])
 def test_a_file_without_tests_gives_no_report(text: str) -> None:
     with pytest.raises(ValueError, match=r"^the file has no test: `make drill` writes one$"):
