@@ -1,6 +1,7 @@
 """A broker, a registry and a PostgreSQL of the test's own, for pyairtable_events. Needs java, and no lab."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ from pyairtable_events.bus import EventBus, event_bus
 from pyairtable_events.migrate import migrate
 from pyairtable_events.settings import from_environment
 from tests.e2e import broker, registry
-from tests.e2e.harness import ROOT
+from tests.e2e.harness import ROOT, wait_for
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,19 @@ def stacked(folder: Path) -> Iterator[Stack]:
             for process in stack.started:
                 process.kill()
                 process.communicate()
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """End a process in good order, once it has a handler for the signal: one that only starts would die of it."""
+
+    def handles() -> bool:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        (caught,) = (int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigCgt:"))
+        return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+    wait_for("its handler", lambda: process.poll() is not None or handles())
+    process.send_signal(signal.SIGTERM)
+    ended(process, 0)
 
 
 def ended(process: "subprocess.Popen[bytes]", code: int, timeout: float = 60) -> None:

@@ -21,7 +21,7 @@ from pyairtable_events.redrive import read_to_end
 from pyairtable_events.saga import Json, Kind
 from pyairtable_events.saga_log import Command, from_event
 from tests.drill import DRILL
-from tests.e2e.events_stack import Stack, ended, running, stacked
+from tests.e2e.events_stack import Stack, ended, running, stacked, stop
 from tests.e2e.harness import wait_for
 from tests.events import (
     SAGAS,
@@ -85,8 +85,7 @@ def participating(stack: Stack, bus: EventBus) -> Iterator[None]:
             yield
     finally:
         handler.close()
-        publisher.send_signal(signal.SIGTERM)
-        ended(publisher, 0)
+        stop(publisher)
 
 
 def log_of(bus: EventBus, correlation: UUID) -> list[tuple[Kind, str, int]]:
@@ -131,8 +130,7 @@ def test_an_orchestrator_killed_at_its_points(
                 ended(mortal, -signal.SIGKILL)
                 mortal = stack.process("-m", "tests.e2e.saga_process", "0", service="saga-orchestrator")
                 wait_for("the end", lambda trigger=trigger: ends in log_of(bus, trigger.id))  # type: ignore[misc]
-            mortal.send_signal(signal.SIGTERM)
-            ended(mortal, 0)
+            stop(mortal)
             counts = Counter(log_of(bus, trigger.id))
             assert {entry: count for entry, count in counts.items() if count > 1} == {}, f"point {point}"
     record_property("sagas", f"{sagas} sagas, the orchestrator killed in {sagas - 1} of them")

@@ -288,18 +288,20 @@ def test_an_object_goes_into_the_backups_and_comes_back(lab: ProdLab) -> None:
     s3.delete_bucket_policy(Bucket=BACKUPS)
     try:
         seen = json.loads(lab.ops("probe", "--json").out)
+        visible = s3.list_objects_v2(Bucket=BACKUPS).get("Contents", [])
+        listed = s3.list_object_versions(Bucket=BACKUPS)
+        heads = [
+            s3.head_object(Bucket=BACKUPS, Key=one["Key"], VersionId=one["VersionId"]) for one in listed["Versions"]
+        ]
+        # The lock would keep the bucket for a month, and with it the stack.
+        for one in [*listed["Versions"], *listed["DeleteMarkers"]]:
+            s3.delete_object(Bucket=BACKUPS, Key=one["Key"], VersionId=one["VersionId"], BypassGovernanceRetention=True)
+        assert "Versions" not in s3.list_object_versions(Bucket=BACKUPS)
     finally:
         s3.put_bucket_policy(Bucket=BACKUPS, Policy=policy)
     assert seen == {"location": f"s3://{BACKUPS}/kafka", "bytes": 4096}
-    assert s3.list_objects_v2(Bucket=BACKUPS).get("Contents", []) == []
-    listed = s3.list_object_versions(Bucket=BACKUPS)
-    (version,) = listed["Versions"]
-    head = s3.head_object(Bucket=BACKUPS, Key=version["Key"], VersionId=version["VersionId"])
-    assert head["SSEKMSKeyId"] == state(lab)["backup-s3-key"]["outputs"]["arn"]
-    # The lock would keep the bucket for a month, and with it the stack.
-    for one in [version, *listed["DeleteMarkers"]]:
-        s3.delete_object(Bucket=BACKUPS, Key=one["Key"], VersionId=one["VersionId"], BypassGovernanceRetention=True)
-    assert "Versions" not in s3.list_object_versions(Bucket=BACKUPS)
+    assert visible == []
+    assert [head["SSEKMSKeyId"] for head in heads] == [state(lab)["backup-s3-key"]["outputs"]["arn"]]
 
 
 def test_roles_are_trusted_to_whom_they_are_for(lab: ProdLab) -> None:
