@@ -5,7 +5,7 @@ from math import ceil
 
 from config.base import size_text
 from config.errors import Problem, dotted, shown
-from config.literals import CleanupPolicy, Role
+from config.literals import DEAD_LETTERS, CleanupPolicy, Role
 from config.parts import Parts
 from config.topic import TopicSpec
 
@@ -14,6 +14,8 @@ DISK_LIMIT = 0.85
 SEGMENT_BYTES = 2**30
 """``segment.bytes`` of Kafka where nothing else is said."""
 _SEGMENT_SETTING = "segment.bytes"
+_WHY_BYTES = 64 * 2**10
+"""What a dead letter has beside its record: error, stack trace, envelope and headers, with room."""
 
 
 def retained_bytes(topic: TopicSpec) -> int:
@@ -77,6 +79,24 @@ def topic_sizes(parts: Parts) -> Iterator[Problem]:
                 "allowed are 1Ki to 64Mi, below what a broker takes in one request",
                 "keep events small, and large payloads in an object store",
             )
+
+
+def dead_letters(parts: Parts) -> Iterator[Problem]:
+    """Whatever a topic takes fits the dead letter topic, together with why it is there."""
+    own = next((topic for topic in parts.topics if topic.name == DEAD_LETTERS), None)
+    largest = max((topic for topic in parts.topics if topic is not own), key=_largest_message, default=None)
+    if own is not None and largest is not None and own.max_message_bytes < largest.max_message_bytes + _WHY_BYTES:
+        yield Problem(
+            dotted(["topics", own.name, "max_message_bytes"]),
+            size_text(own.max_message_bytes),
+            f"{largest.name} takes records of {size_text(largest.max_message_bytes)}, and a dead letter has "
+            f"{size_text(_WHY_BYTES)} more",
+            f"use at least {size_text(largest.max_message_bytes + _WHY_BYTES)}, or lower that of {largest.name}",
+        )
+
+
+def _largest_message(topic: TopicSpec) -> int:
+    return topic.max_message_bytes
 
 
 def segments(parts: Parts) -> Iterator[Problem]:

@@ -79,6 +79,8 @@ READINESS_PORT: Final = 9404
 PROJECT: Final = "kafka-platform"
 """Pulumi project, configuration namespace and first part of every component's type token."""
 
+DEAD_LETTERS: Final = "pyairtable.dlq.events"
+"""Topic of the records that a service can't process."""
 ADMIN_USER: Final = "admin"
 """Super user of the platform itself; its credential is written when the disks are formatted."""
 NODE_PRINCIPAL: Final = "kafka-node"

@@ -39,6 +39,7 @@ RULES: Final[tuple[Rule, ...]] = (
     network.load_balancers,
     capacity.retention_fits,
     capacity.topic_sizes,
+    capacity.dead_letters,
     capacity.segments,
     capacity.volumes,
     limits.quotas,

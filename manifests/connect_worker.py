@@ -10,6 +10,8 @@ from manifests.server_properties import bootstrap_servers, render
 
 HEALTH_EXTENSION = "platform.connect.Health"
 """Class of the REST extension that answers probes and restarts what failed, see assets/connect/README.md."""
+LARGEST_REQUEST = 32 * 2**20
+"""Bytes: the producers' whole buffer (``buffer.memory``), above which nothing could be sent."""
 _AUTHENTICATION = "org.apache.kafka.connect.rest.basic.auth.extension.BasicAuthSecurityRestExtension"
 _LOGIN = "org.apache.kafka.connect.rest.basic.auth.extension.PropertyFileLoginModule"
 
@@ -39,6 +41,8 @@ def worker_properties(kafka: KafkaClusterSpec, namespace: str) -> dict[str, str]
         **{f"{client}.{name}": value for client in ("producer", "consumer", "admin") for name, value in own.items()},
         "producer.compression.type": "snappy",
         "producer.linger.ms": "5",
+        # A dead letter is larger than its record by its headers; what a topic takes is for its brokers to say.
+        "producer.max.request.size": str(LARGEST_REQUEST),
         # What a source's transaction was aborted with is nobody's record.
         "consumer.isolation.level": "read_committed",
         # Read from the nearest replica (KIP-392) is left out: a worker's zone isn't in its environment.

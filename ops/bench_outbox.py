@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from rich.console import Console
 from rich.table import Table
 
+from config.literals import DEAD_LETTERS
 from lab.plan import HOST
 from ops.bench_flow import (
     RECORD_BYTES,
@@ -28,7 +29,7 @@ from ops.bench_flow import (
     summary,
     take_turns,
 )
-from ops.connect_stack import AGGREGATE, DEAD_LETTERS, PARTITIONS, TOPIC, check, connected, overlay, secret
+from ops.connect_stack import AGGREGATE, PARTITIONS, TOPIC, check, connected, overlay, secret
 from ops.failure import Failure
 from ops.load import percentile
 from ops.progress import Reporter

@@ -15,6 +15,7 @@ from pyiceberg.table import StaticTable
 from rich.console import Console
 from rich.table import Table
 
+from config.literals import DEAD_LETTERS
 from lab.plan import HOST
 from ops.bench_flow import (
     Hand,
@@ -29,7 +30,7 @@ from ops.bench_flow import (
     take_turns,
 )
 from ops.bench_records import converter_settings, record, registered
-from ops.connect_stack import DEAD_LETTERS, TOPIC, check, connected, overlay, secret
+from ops.connect_stack import TOPIC, check, connected, overlay, secret
 from ops.failure import Failure
 from ops.kafka import TIMEOUT, refusals
 from ops.progress import Reporter

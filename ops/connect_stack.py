@@ -26,7 +26,7 @@ from resources.connect_rest import ConnectRest
 AGGREGATE: Final = "bench"
 TOPIC: Final = f"pyairtable.{AGGREGATE}.events"
 PARTITIONS: Final = 6
-DEAD_LETTERS: Final = "pyairtable.dlq.events"
+
 _BASE: Final = Path(__file__).parents[1] / "config" / "overlays" / "event-platform.yaml"
 
 

@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from typing import NoReturn
 
 from pyairtable_events.record import (
+    LARGEST_DECISION,
     Assigned,
     Consumer,
     Delivery,
@@ -123,8 +124,10 @@ class DoomedLog:
     def producer(self, *, gapless: bool = False) -> Producer:
         return self._log.producer(gapless=gapless)
 
-    def transactional_producer(self, transactional_id: str) -> TransactionalProducer:
-        return DoomedProducer(self._log.transactional_producer(transactional_id), self._doom)
+    def transactional_producer(
+        self, transactional_id: str, *, largest: int = LARGEST_DECISION
+    ) -> TransactionalProducer:
+        return DoomedProducer(self._log.transactional_producer(transactional_id, largest=largest), self._doom)
 
     def consumer(self, group: str, instance: str | None = None) -> DoomedConsumer:
         return DoomedConsumer(self._log.consumer(group, instance), self._doom)

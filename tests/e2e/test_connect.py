@@ -75,7 +75,7 @@ def published(events: EventPlatform) -> list[tuple[str, str]]:
     """Key and event id of every record of the topic that is an event of the outbox, in the order of its partition."""
     bus = events.bus("analytics-service")
     try:
-        records = read_to_end(bus, f"analytics-service-{uuid4().hex}", WORKFLOWS)
+        records = read_to_end(bus, WORKFLOWS)
         found = [
             ((one.key or b"").decode(), one.header("ce_id"))
             for one in records
@@ -150,7 +150,7 @@ def test_a_consumer_takes_them_for_events(events: EventPlatform) -> None:
     """What Debezium passes on is byte for byte what the service wrote: Avro by the registered schema."""
     bus = events.bus("analytics-service")
     wanted = {event for _, event in rows(events.database)}
-    records = read_to_end(bus, f"analytics-service-{uuid4().hex}", WORKFLOWS)
+    records = read_to_end(bus, WORKFLOWS)
     decoded = [bus.serde.decode(one) for one in records if one.header("ce_id") in wanted]
     bus.close()
     assert {str(event.id) for event in decoded} == wanted

@@ -88,7 +88,7 @@ def test_the_outbox_through_killed_publishers(stack: Stack) -> None:
 
 def written(bus: EventBus, mark: str) -> list[Event]:
     """Everything a topic has of these aggregates, duplicates included."""
-    records = read_to_end(bus, f"workflow-engine-{uuid4().hex}", WORKFLOWS)
+    records = read_to_end(bus, WORKFLOWS)
     return [bus.serde.decode(one) for one in records if (one.key or b"").startswith(mark.encode())]
 
 
@@ -99,7 +99,7 @@ def test_a_gapless_producer_lets_nothing_through_after_a_refused_record(stack: S
     futures = [producer.send(Outgoing(topic=DEAD_LETTERS, value=value, key=mark.encode())) for value in values]
     failed = [future.exception(60) is not None for future in futures]
     producer.close(0)
-    records = [one for one in read_to_end(bus, f"workflow-engine-{mark}", DEAD_LETTERS) if one.key == mark.encode()]
+    records = [one for one in read_to_end(bus, DEAD_LETTERS) if one.key == mark.encode()]
     first = failed.index(True)
     assert first <= 20
     assert len(records) == failed.count(False) == first
@@ -147,7 +147,7 @@ def test_a_poison_event_is_parked_with_its_headers_and_redriven(stack: Stack) ->
 
 
 def parked(bus: EventBus, group: str) -> list[Record]:
-    records = read_to_end(bus, f"workflow-engine-{uuid4().hex}", DEAD_LETTERS)
+    records = read_to_end(bus, DEAD_LETTERS)
     return [one for one in records if one.header("dlq.consumer.group") == group]
 
 
@@ -168,6 +168,6 @@ def test_a_taken_over_transactional_id_fences_its_producer(stack: Stack) -> None
     new.send(Outgoing(topic=DEAD_LETTERS, value=b"new", key=mark.encode()))
     new.commit()
     new.close()
-    records = read_to_end(bus, f"workflow-engine-{mark}", DEAD_LETTERS)
+    records = read_to_end(bus, DEAD_LETTERS)
     assert [one.value for one in records if one.key == mark.encode()] == [b"new"]
     bus.close()

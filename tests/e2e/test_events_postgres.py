@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, LiteralString
 from uuid import uuid4
 
 import psycopg
@@ -320,6 +320,59 @@ def test_a_lost_connection_is_unavailable_and_made_anew(dsn: str) -> None:
     assert effects(dsn) == ["done"]
 
 
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        pytest.param(
+            "DO $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left' USING ERRCODE = 'disk_full'; END $$",
+            r"^the database: could not extend file: No space left",
+            id="a full disk",
+        ),
+        pytest.param(
+            "DO $$ BEGIN RAISE EXCEPTION 'out of memory' USING ERRCODE = 'out_of_memory'; END $$",
+            r"^the database: out of memory",
+            id="no memory",
+        ),
+        pytest.param(
+            "SET TRANSACTION READ ONLY",
+            r"^the database: cannot execute INSERT in a read-only transaction$",
+            id="a replica",
+        ),
+    ],
+)
+def test_a_database_that_takes_nothing_now_is_unavailable(dsn: str, statement: LiteralString, message: str) -> None:
+    full = [True]
+
+    def effect(connection: "psycopg.Connection[Any]", _event: Event) -> None:
+        if full[0]:
+            connection.execute(statement)
+        connection.execute("INSERT INTO effects VALUES ('done')")
+
+    async def effect_async(connection: "psycopg.AsyncConnection[Any]", _event: Event) -> None:
+        await connection.execute(statement)
+        await connection.execute("INSERT INTO effects VALUES ('done')")
+
+    handler = Transactional(lambda: connected(dsn), effect)
+    with pytest.raises(Unavailable, match=message):
+        handler(completed())
+    with pytest.raises(Unavailable, match=message):
+        asyncio.run(call(AsyncTransactional(lambda: psycopg.AsyncConnection.connect(dsn), effect_async), completed()))
+    full[0] = False
+    handler(completed())
+    handler.close()
+    assert effects(dsn) == ["done"]
+
+
+def test_an_effect_that_is_wrong_is_the_events_own_fault(dsn: str) -> None:
+    def effect(connection: "psycopg.Connection[Any]", _event: Event) -> None:
+        connection.execute("INSERT INTO effects VALUES (NULL), ('x'::int)")
+
+    handler = Transactional(lambda: connected(dsn), effect)
+    with pytest.raises(psycopg.errors.InvalidTextRepresentation):
+        handler(completed())
+    handler.close()
+
+
 def test_a_database_that_is_not_there_is_unavailable(dsn: str) -> None:
     nowhere = dsn.replace("dbname=test_", "dbname=no_")
     with pytest.raises(Unavailable, match=r"^the database: .* does not exist$"):
@@ -447,7 +500,10 @@ def test_a_compensated_step_never_acts_again(dsn: str, handlers: Handlers) -> No
     handle(asking(Kind.STEP_COMPENSATION_STARTED))
     handle(asking(Kind.STEP_COMPENSATION_STARTED, attempt=2))
     handle(asking(attempt=2))
+    # As a saga that starts again would ask: the success of before stands no more.
+    handle(asking())
     assert effects(dsn) == ["reserve action", "reserve compensation"]
+    assert [event.type for event in answers(dsn)] == [*[STEP_COMPLETED] * 3, STEP_FAILED, STEP_FAILED]
 
 
 def test_what_never_acted_is_not_undone_and_acts_no_more(dsn: str, handlers: Handlers) -> None:

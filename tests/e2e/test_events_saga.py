@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -89,7 +89,7 @@ def participating(stack: Stack, bus: EventBus) -> Iterator[None]:
 
 
 def log_of(bus: EventBus, correlation: UUID) -> list[tuple[Kind, str, int]]:
-    records = read_to_end(bus, f"workflow-engine-{uuid4().hex}", SAGAS)
+    records = read_to_end(bus, SAGAS)
     wanted = [one for one in records if one.header("ce_correlationid") == str(correlation)]
     entries = [from_event(bus.serde.decode(one)) for one in wanted]
     return [(entry.kind, entry.step, entry.attempt) for entry in entries]

@@ -266,6 +266,80 @@ def test_the_next_owner_begins_where_the_oldest_open_saga_did(monkeypatch: pytes
     assert_decided_once(log)
 
 
+def test_a_forgotten_sagas_duplicate_does_not_start_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The duplicate stands behind a saga under way, where the next owner begins."""
+    monkeypatch.setattr("pyairtable_events.saga_decider._CHECKPOINT_SECONDS", 0.0)
+    log, trigger = MemoryLog({SAGAS: 1}), run_started()
+    group, partition = "saga-orchestrator-saga-log", Partition(SAGAS, 0)
+    remember = timedelta(milliseconds=1)
+    with Orchestrating(log, five_steps(), remember=timedelta(hours=1)):
+        with World(log) as world:
+            world.bus.publish(WORKFLOWS, trigger)
+            wait_for("the end", lambda: Kind.SAGA_COMPLETED in kinds(log))
+        silent = memory_bus(log=log)
+        silent.publish(WORKFLOWS, run_started())
+        wait_for("the second saga's command", lambda: kinds(log)[-1] is Kind.STEP_STARTED)
+        silent.publish(WORKFLOWS, trigger)
+        wait_for("the duplicate", lambda: kinds(log)[-1] is Kind.SAGA_STARTED)
+    length = log.length(partition)
+    with Orchestrating(log, five_steps(), remember=remember):
+        wait_for("a look at what may be forgotten", lambda: log.committed(group, partition) is not None)
+        time.sleep(0.5)
+    assert log.length(partition) == length
+    with Orchestrating(log, five_steps(), remember=remember):
+        silent.publish(WORKFLOWS, run_started())
+        wait_for("the third saga's command", lambda: kinds(log)[-1] is Kind.STEP_STARTED)
+    commands = Counter((one.saga_id, one.step, one.attempt) for one in entries(log) if one.kind is Kind.STEP_STARTED)
+    assert set(commands.values()) == {1}
+
+
+def test_a_trigger_that_is_too_large_for_the_log_is_parked_and_the_others_start() -> None:
+    log = MemoryLog({WORKFLOWS: 1})
+    with World(log) as world:
+        large = run_started({"text": "x" * 1_000_100})
+        for trigger in (run_started(), large, run_started()):
+            world.bus.publish(WORKFLOWS, trigger)
+        with Orchestrating(log, five_steps()):
+            wait_for("the other ends", lambda: kinds(log).count(Kind.SAGA_COMPLETED) == 2)
+            wait_for(
+                "the offset",
+                lambda: (log.committed("saga-orchestrator-saga-intake", Partition(WORKFLOWS, 0)) or 0) >= 3,
+            )
+    (letter,) = [one for one in dead_letters(world.bus) if one.consumer_group == "saga-orchestrator-saga-intake"]
+    assert letter.offset == 1
+    assert letter.exception == "pyairtable_events.errors.RecordTooLarge"
+    assert world.effects == {(step, Direction.ACTION): 2 for step in STEPS}
+
+
+def test_a_trigger_that_its_definition_chokes_on_is_parked() -> None:
+    log = MemoryLog({WORKFLOWS: 1})
+    choking = replace(five_steps(), input=lambda event: {"must": event.payload["inputs"]["must"]})
+    with World(log) as world:
+        for trigger in (run_started(), run_started({"must": "be"})):
+            world.bus.publish(WORKFLOWS, trigger)
+        with Orchestrating(log, choking):
+            wait_for("the end of the other", lambda: Kind.SAGA_COMPLETED in kinds(log))
+    (letter,) = dead_letters(world.bus)
+    assert (letter.offset, letter.exception) == (0, "KeyError")
+
+
+def test_a_saga_that_grows_too_large_for_the_log_fails_alone() -> None:
+    """Its trigger fits; with three steps' outputs in the next command it doesn't."""
+    log = MemoryLog({SAGAS: 1, WORKFLOWS: 1})
+    large = replace(five_steps(), input=lambda event: {"text": "x" * (999_550 if event.payload["inputs"] else 1)})
+    with World(log) as world:
+        for trigger in (run_started(), run_started({"large": "yes"}), run_started()):
+            world.bus.publish(WORKFLOWS, trigger)
+        with Orchestrating(log, large):
+            wait_for("the other ends", lambda: kinds(log).count(Kind.SAGA_COMPLETED) == 2)
+            wait_for("its failure", lambda: Kind.SAGA_FAILED in kinds(log))
+    (failed,) = [entry for entry in entries(log) if entry.kind is Kind.SAGA_FAILED]
+    assert failed.error is not None
+    assert (failed.error.code, failed.step) == ("TOO_LARGE", "write")
+    assert failed.error.message.startswith("pyairtable.saga.events: the record has 1")
+    assert_decided_once(log)
+
+
 def test_a_saga_whose_definition_is_gone_stands_still_and_goes_on_later(caplog: pytest.LogCaptureFixture) -> None:
     log = MemoryLog()
     with Orchestrating(log, five_steps()):

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 import versions
+from config.build import build_platform
 from config.connect import ConnectSpec
+from config.literals import DEAD_LETTERS
 from manifests.acl import Operation, Pattern
 from manifests.connect_connector import ceiling, connector_config, plain_secrets
 from manifests.connect_objects import connect_autoscaler
@@ -15,6 +17,7 @@ from manifests.connect_topics import connect_acl, internal_topics
 from manifests.connect_worker import worker_properties
 from manifests.unsafe import UnsafeManifest
 from tests.specs import combined
+from tests.unit.test_config_bad_inputs import dev
 
 ROOT = Path(__file__).parents[2]
 OUTBOX = {
@@ -188,6 +191,13 @@ def test_workers_hold_no_secret_and_support_exactly_once() -> None:
     passwords = {name: value for name, value in settings.items() if name.endswith(("password", "jaas.config"))}
     assert passwords
     assert all("${dir:/etc/kafka-connect/" in value for value in passwords.values())
+
+
+def test_a_dead_letter_may_be_larger_than_its_record() -> None:
+    """Kafka's own limit is 1 MiB, which the largest records of other topics exceed with their headers."""
+    largest = int(worker_properties(combined(), "kafka")["producer.max.request.size"])
+    sizes = {topic.name: topic.max_message_bytes for topic in build_platform("dev", dev()).topics}
+    assert sizes[DEAD_LETTERS] == 2 * 2**20 <= largest
 
 
 @pytest.mark.parametrize(("partitions", "most"), [({"a": 1, "b": 2}, 4), ({"a": 6, "b": 12}, 10)])

@@ -7,7 +7,14 @@ import pytest
 
 from pyairtable_events.bus import AsyncEventBus, EventBus, async_event_bus, event_bus
 from pyairtable_events.envelope import Event
-from pyairtable_events.errors import Fenced, PartitionsLost, PublishFailed, SerializationFailed, SettingsError
+from pyairtable_events.errors import (
+    Fenced,
+    PartitionsLost,
+    PublishFailed,
+    RecordTooLarge,
+    SerializationFailed,
+    SettingsError,
+)
 from pyairtable_events.kafka import KafkaLog
 from pyairtable_events.memory import MemoryConsumer, MemoryLog, MemoryProducer
 from pyairtable_events.record import Delivery, EndOfPartition, Outgoing, Partition, Record
@@ -197,6 +204,41 @@ def test_a_consumer_is_told_where_a_partition_ends_once() -> None:
     found = [consumer.poll(0) for _ in range(4)]
     assert [type(one) for one in found] == [Record, EndOfPartition, type(None), type(None)]
     assert found[1] == EndOfPartition(P0, 1)
+
+
+def test_a_transaction_with_a_record_that_is_too_large_is_none() -> None:
+    log = MemoryLog({"t": 1, "source": 1}, largest={"t": 5})
+    consumer = joined(log)
+    for largest, value in ((1_000, b"123456"), (3, b"1234")):
+        producer = log.transactional_producer("id", largest=largest)
+        producer.begin()
+        producer.send(out("good"[:3]))
+        producer.send(Outgoing(topic="t", value=value, partition=0))
+        with pytest.raises(RecordTooLarge, match=rf"^t: the record has {len(value)} bytes, allowed are "):
+            producer.commit({Partition("source", 0): 3}, consumer)
+        assert log.committed("g", Partition("source", 0)) is None
+    assert values(log) == []
+    producer.begin()
+    producer.send(out("1"))
+    producer.commit()
+    assert values(log) == [b"1"]
+
+
+def test_a_producer_that_ended_is_replaced() -> None:
+    made: list[MemoryProducer] = []
+
+    class Ending(MemoryLog):
+        def producer(self, *, gapless: bool = False) -> MemoryProducer:
+            made.append(super().producer(gapless=gapless))
+            return made[-1]
+
+    bus = memory_bus(log=Ending())
+    bus.publish(WORKFLOWS, completed(1, "k"))
+    bus.publish(WORKFLOWS, completed(2, "k"))
+    assert len(made) == 1
+    made[0].failed = True
+    assert bus.publish(WORKFLOWS, completed(3, "k")).offset == 2
+    assert len(made) == 2
 
 
 def test_a_type_that_a_topic_does_not_carry_is_not_sent() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -14,8 +14,8 @@ from pyairtable_events.bus import EventBus
 from pyairtable_events.consumer import EventConsumer
 from pyairtable_events.dead_letter import PARKED
 from pyairtable_events.envelope import Event
-from pyairtable_events.errors import PublishFailed, Rejected, Unavailable
-from pyairtable_events.memory import MemoryLog
+from pyairtable_events.errors import PartitionsLost, PublishFailed, RecordTooLarge, Rejected, Unavailable
+from pyairtable_events.memory import MemoryConsumer, MemoryLog
 from pyairtable_events.record import Outgoing, Partition
 from pyairtable_events.redrive import dead_letters, redrive
 from pyairtable_events.retry import RetryPolicy
@@ -294,6 +294,39 @@ def test_a_member_that_loses_its_partitions_commits_nothing_any_more() -> None:
     assert raised == []
     assert numbers(second) == [0, 1, 2]
     assert committed(bus) == 3
+
+
+def test_offsets_that_were_not_taken_are_committed_when_the_partition_is_still_ours() -> None:
+    refused = [True]
+
+    class Rebalancing(MemoryLog):
+        def commit_offsets(self, consumer: MemoryConsumer, offsets: Mapping[Partition, int]) -> None:
+            if refused.pop() if refused else False:
+                raise PartitionsLost("the group rebalances")
+            super().commit_offsets(consumer, offsets)
+
+    bus = memory_bus(log=Rebalancing({WORKFLOWS: 1, DEAD_LETTERS: 1}))
+    seen: list[Event] = []
+    bus.publish(WORKFLOWS, completed(1))
+    with consuming(consumer_of(bus, seen.append)) as raised:
+        wait_for("the refusal", lambda: not refused)
+    assert raised == []
+    assert len(seen) == 1
+    assert committed(bus) == 1
+
+
+def test_a_dead_letter_that_is_too_large_is_not_tried_again() -> None:
+    bus = memory_bus(log=MemoryLog({WORKFLOWS: 1, DEAD_LETTERS: 1}, largest={DEAD_LETTERS: 10}))
+
+    def handler(_event: Event) -> None:
+        raise Rejected("never")
+
+    bus.publish(WORKFLOWS, completed())
+    waits = RetryPolicy(attempts=3, first_delay=timedelta(seconds=40), longest_delay=timedelta(seconds=40))
+    with consuming(consumer_of(bus, handler, patience=waits)) as raised:
+        wait_for("the consumer's end", lambda: len(raised) == 1)
+    assert isinstance(raised[0], RecordTooLarge)
+    assert committed(bus) is None
 
 
 def test_redriven_records_come_again_and_are_resolved() -> None:

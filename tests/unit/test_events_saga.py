@@ -327,6 +327,19 @@ def test_what_an_entry_carries_may_have_ids_and_times() -> None:
     assert _through_avro(entry).data == {"id": str(UUID(int=1)), "at": str(NOW)}
 
 
+def test_text_that_utf_8_has_no_form_for_survives() -> None:
+    data = {"file": "\udcff.csv"}
+    assert _through_avro(Entry(kind=Kind.STEP_SUCCEEDED, saga_id=uuid4(), step="write", data=data)).data == data
+    failed = Entry(kind=Kind.STEP_FAILED, saga_id=uuid4(), step="write", error=replace(NO, message="no \udcff.csv"))
+    assert _through_avro(failed).error == replace(NO, message="no \\udcff.csv")
+
+
+def test_letters_take_the_bytes_of_utf_8() -> None:
+    entry = Entry(kind=Kind.STEP_SUCCEEDED, saga_id=uuid4(), step="write", data={"text": "ж" * 1_000})
+    event = to_event(entry, thread_of(run_started()), "saga-orchestrator", NOW)
+    assert len(serde().encode(SAGAS, event)) < 2_400
+
+
 def command(story: Story) -> Event:
     return to_event(story.log[-1], thread_of(run_started()), "saga-orchestrator", NOW)
 

@@ -61,10 +61,15 @@ class EventBus:
 
     def send(self, record: Outgoing) -> "Future[Delivery]":
         """Queue a record that is encoded already."""
+        ended: Producer | None = None
         with self._making:
+            if self._producer is not None and self._producer.failed:
+                ended, self._producer = self._producer, None
             if self._producer is None:
                 self._producer = self.log.producer()
             producer = self._producer
+        if ended is not None:
+            ended.close(0)
         return producer.send(record)
 
     def outgoing(self, topic: str, event: Event) -> Outgoing:

@@ -16,8 +16,15 @@ from typing import Final
 from pyairtable_events.bus import EventBus
 from pyairtable_events.dead_letter import Failure, park
 from pyairtable_events.envelope import Event
-from pyairtable_events.errors import MalformedRecord, PartitionsLost, PublishFailed, Rejected, Unavailable
-from pyairtable_events.kafka import MAX_POLL_INTERVAL
+from pyairtable_events.errors import (
+    MalformedRecord,
+    PartitionsLost,
+    PublishFailed,
+    RecordTooLarge,
+    Rejected,
+    Unavailable,
+)
+from pyairtable_events.kafka_consumer import MAX_POLL_INTERVAL
 from pyairtable_events.record import Consumer, EndOfPartition, Partition, Record
 from pyairtable_events.retry import RetryPolicy
 
@@ -80,6 +87,7 @@ class EventConsumer:
         Raises BusFailed when Kafka refuses, Unavailable or PublishFailed when the patience is at its end.
         """
         consumer = self._bus.log.consumer(self.group, self._instance)
+        self._uncommitted = {}
         consumer.subscribe(
             self._topics,
             assigned=lambda partitions: log.info("%s: has %s", self.group, _listed(partitions)),
@@ -95,11 +103,11 @@ class EventConsumer:
                         break
                     self._uncommitted[Partition(found.topic, found.partition)] = found.offset + 1
                 if time.monotonic() - last > COMMIT_SECONDS or isinstance(found, EndOfPartition):
-                    self._commit(consumer, self._uncommitted)
+                    self._commit(consumer, tuple(self._uncommitted))
                     last = time.monotonic()
         finally:
             try:
-                self._commit(consumer, self._uncommitted)
+                self._commit(consumer, tuple(self._uncommitted))
             finally:
                 consumer.close()
 
@@ -141,6 +149,9 @@ class EventConsumer:
         for attempt in range(1, self._patience.attempts + 1):
             try:
                 park(self._bus, self.group, record, failure, event)
+            except RecordTooLarge:
+                # The dead letter topic won't take it at another try: its operator has to let it.
+                raise
             except (PublishFailed, Unavailable) as error:
                 if attempt == self._patience.attempts:
                     raise
@@ -153,21 +164,24 @@ class EventConsumer:
         self.counts = Counts(handled=self.counts.handled, parked=self.counts.parked + 1)
         return True
 
-    def _commit(self, consumer: Consumer, offsets: dict[Partition, int]) -> None:
-        done = dict(offsets)
+    def _commit(self, consumer: Consumer, partitions: Sequence[Partition]) -> None:
+        done = {one: self._uncommitted[one] for one in partitions if one in self._uncommitted}
         if not done:
             return
         try:
             consumer.commit(done)
         except PartitionsLost as error:
-            # Whoever has the partitions now handles these events again.
+            # Whoever has the partitions now handles these events again. Which they are is told by a callback; until
+            # then the offsets stay, as after a rebalance some partitions may still be this member's.
             log.warning("%s: offsets weren't committed: %s", self.group, error)
-        self._forget(list(done))
+        else:
+            self._forget(partitions)
 
     def _give_up(self, consumer: Consumer, partitions: Sequence[Partition]) -> None:
         """Commit what was handled before somebody else gets the partitions."""
         log.info("%s: gives up %s", self.group, _listed(partitions))
-        self._commit(consumer, {one: offset for one, offset in self._uncommitted.items() if one in partitions})
+        self._commit(consumer, partitions)
+        self._forget(partitions)
 
     def _forget(self, partitions: Sequence[Partition]) -> None:
         for partition in partitions:

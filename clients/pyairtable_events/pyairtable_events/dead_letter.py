@@ -9,8 +9,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pyairtable_events.bus import EventBus
 from pyairtable_events.envelope import Envelope, Event
-from pyairtable_events.errors import MalformedRecord, Rejected
+from pyairtable_events.errors import MalformedRecord, RecordTooLarge, Rejected
 from pyairtable_events.record import Delivery, Headers, Outgoing, Record
+from pyairtable_events.text import text_of
 
 TOPIC: Final = "pyairtable.dlq.events"
 PARKED: Final = "com.pyairtable.dlq.events.RecordParked"
@@ -60,7 +61,12 @@ class Failure:
     @property
     def message(self) -> str:
         """The exception's text, cut where it is very long."""
-        return str(self.error)[:_LONGEST_MESSAGE]
+        return text_of(str(self.error))[:_LONGEST_MESSAGE]
+
+    @property
+    def trace(self) -> str:
+        """Its last calls, cut where they are very many."""
+        return text_of("".join(traceback.format_exception(self.error)))[-_LONGEST_TRACE:]
 
 
 def parked_id(record: Record, group: str) -> UUID:
@@ -71,13 +77,19 @@ def parked_id(record: Record, group: str) -> UUID:
 def park(bus: EventBus, group: str, record: Record, failure: Failure, event: Event | None) -> Delivery:
     """Publish a record to the dead letter topic and wait for the confirmation.
 
-    ``event`` is what the record was decoded to, None when it couldn't be. Raises PublishFailed, RegistryUnavailable.
+    ``event`` is what the record was decoded to, None when it couldn't be. Where the topic has no room for it with its
+    stack trace, it goes without. Raises PublishFailed, RecordTooLarge where that isn't enough, RegistryUnavailable.
     """
-    return bus.send(parked(bus, group, record, failure, event)).result()
+    try:
+        return bus.send(parked(bus, group, record, failure, event)).result()
+    except RecordTooLarge:
+        return bus.send(parked(bus, group, record, failure, event, traced=False)).result()
 
 
-def parked(bus: EventBus, group: str, record: Record, failure: Failure, event: Event | None) -> Outgoing:
-    """Return the dead letter of a record."""
+def parked(
+    bus: EventBus, group: str, record: Record, failure: Failure, event: Event | None, *, traced: bool = True
+) -> Outgoing:
+    """Return the dead letter of a record, without its stack trace unless ``traced``."""
     said = event.envelope if event is not None else None
     envelope = Envelope(
         id=parked_id(record, group),
@@ -97,7 +109,7 @@ def parked(bus: EventBus, group: str, record: Record, failure: Failure, event: E
             "kind": failure.kind.value,
             "exception": failure.exception_class,
             "message": failure.message,
-            "stack_trace": "".join(traceback.format_exception(failure.error))[-_LONGEST_TRACE:],
+            "stack_trace": failure.trace if traced else None,
         },
         "attempts": failure.attempts,
         "first_failed_at": failure.first_failed_at,

@@ -34,6 +34,10 @@ class PublishFailed(EventsError):
     """Records that Kafka didn't confirm. They may be in the log nevertheless, if the answer was lost."""
 
 
+class RecordTooLarge(PublishFailed):
+    """A record has more bytes than its producer or its topic takes. It is nowhere, and won't be at another try."""
+
+
 class BusFailed(EventsError):
     """Kafka refuses this client, or can't be reached, for longer than the bounded retries last."""
 

@@ -18,11 +18,16 @@ _CLAIM: Final = (
 )
 """One of two consumers that have the same event waits here for the other's transaction."""
 
+_AWAY: Final = ("08", "53", "57P", "58", "25006")
+"""Beginnings of the SQLSTATEs of a database that can't work now, whatever it is asked (PostgreSQL, appendix A): no
+connection; no space, memory or connection left; shut down or starting; no input or output; a replica that reads."""
+
 
 class Transactional:
     """A handler that runs its effect in a transaction; one thread calls it.
 
-    A lost connection is Unavailable; the next call makes a new one.
+    A lost connection is Unavailable, and so is a database without space or that only reads; the next call makes a new
+    connection, which may lead to another server.
     """
 
     def __init__(self, connect: Callable[[], psycopg.Connection[Any]], effect: Effect) -> None:
@@ -36,8 +41,8 @@ class Transactional:
             connection = self._open()
             with connection.transaction():
                 self._effect(connection, event)
-        except psycopg.OperationalError as error:
-            if self._connection is None or self._connection.broken:
+        except psycopg.Error as error:
+            if _away(error, self._connection):
                 self.close()
                 raise Unavailable(_said(error)) from error
             raise
@@ -83,8 +88,8 @@ class AsyncTransactional:
             connection = await self._open()
             async with connection.transaction():
                 await self._effect(connection, event)
-        except psycopg.OperationalError as error:
-            if self._connection is None or self._connection.broken:
+        except psycopg.Error as error:
+            if _away(error, self._connection):
                 await self.close()
                 raise Unavailable(_said(error)) from error
             raise
@@ -124,6 +129,13 @@ def forget(connection: psycopg.Connection[Any], older_than: timedelta) -> int:
     can come again for as long as it is kept anywhere.
     """
     return connection.execute("DELETE FROM processed_events WHERE processed_at < now() - %s", (older_than,)).rowcount
+
+
+def _away(error: psycopg.Error, connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any] | None) -> bool:
+    """Tell whether the database is away, so that the event is to wait for it, or the error is the effect's own."""
+    if (error.sqlstate or "").startswith(_AWAY):
+        return True
+    return isinstance(error, psycopg.OperationalError) and (connection is None or connection.broken)
 
 
 def _said(error: psycopg.Error) -> str:

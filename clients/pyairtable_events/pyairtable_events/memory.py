@@ -11,8 +11,18 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from pyairtable_events.errors import BusFailed, Fenced, PartitionsLost, PublishFailed
-from pyairtable_events.record import Assigned, Consumer, Delivery, EndOfPartition, Outgoing, Partition, Record
+from pyairtable_events.errors import BusFailed, Fenced, PartitionsLost, PublishFailed, RecordTooLarge
+from pyairtable_events.record import (
+    LARGEST_DECISION,
+    Assigned,
+    Consumer,
+    Delivery,
+    EndOfPartition,
+    Outgoing,
+    Partition,
+    Record,
+    failure_of,
+)
 
 
 @dataclass
@@ -33,8 +43,15 @@ class _Entry:
 class MemoryLog:
     """Topics, groups and transactional ids; threads may share it."""
 
-    def __init__(self, partitions: Mapping[str, int] | None = None, default_partitions: int = 3) -> None:
+    def __init__(
+        self,
+        partitions: Mapping[str, int] | None = None,
+        default_partitions: int = 3,
+        largest: Mapping[str, int] | None = None,
+    ) -> None:
+        """``largest`` has the bytes of the largest record that a topic takes; other topics take any."""
         self._counts = dict(partitions or {})
+        self._largest = dict(largest or {})
         self._default = default_partitions
         self._entries: dict[Partition, list[_Entry]] = {}
         self._committed: dict[tuple[str, Partition], int] = {}
@@ -48,12 +65,14 @@ class MemoryLog:
         """Return a producer."""
         return MemoryProducer(self)
 
-    def transactional_producer(self, transactional_id: str) -> "MemoryTransactionalProducer":
+    def transactional_producer(
+        self, transactional_id: str, *, largest: int = LARGEST_DECISION
+    ) -> "MemoryTransactionalProducer":
         """Fence whoever has the id, abort its transaction, and return the id's new producer."""
         with self.changed:
             self._epochs[transactional_id] = epoch = self._epochs.get(transactional_id, 0) + 1
             self._finish(transactional_id, committed=False)
-        return MemoryTransactionalProducer(self, transactional_id, epoch)
+        return MemoryTransactionalProducer(self, transactional_id, epoch, largest)
 
     def consumer(self, group: str, instance: str | None = None) -> "MemoryConsumer":  # noqa: ARG002 every member is
         """Return a member of a group."""
@@ -79,7 +98,8 @@ class MemoryLog:
         return [Partition(topic, number) for number in range(self._counts.get(topic, self._default))]
 
     def append(self, record: Outgoing, transaction: _Transaction | None = None) -> Delivery:
-        """Append a record, to be seen when its transaction commits."""
+        """Append a record, to be seen when its transaction commits; raises PublishFailed, RecordTooLarge."""
+        check_size(record, self._largest.get(record.topic))
         with self.changed:
             count = len(self.partitions(record.topic))
             number = zlib.crc32(record.key or b"") % count if record.partition is None else record.partition
@@ -183,6 +203,8 @@ class MemoryLog:
 class MemoryProducer:
     """Appends at once."""
 
+    failed = False
+
     def __init__(self, log: MemoryLog) -> None:
         self._log = log
 
@@ -197,13 +219,15 @@ class MemoryProducer:
 class MemoryTransactionalProducer:
     """Appends within transactions of its epoch."""
 
-    def __init__(self, log: MemoryLog, transactional_id: str, epoch: int) -> None:
-        self._log, self._id, self._epoch = log, transactional_id, epoch
+    def __init__(self, log: MemoryLog, transactional_id: str, epoch: int, largest: int) -> None:
+        self._log, self._id, self._epoch, self._largest = log, transactional_id, epoch, largest
         self._transaction: _Transaction | None = None
+        self._sent: list[Future[Delivery]] = []
 
     def begin(self) -> None:
         """Open a transaction."""
         self._transaction = self._log.begin(self._id, self._epoch)
+        self._sent = []
 
     def send(self, record: Outgoing) -> "Future[Delivery]":
         """Append a record to it; raises Fenced."""
@@ -211,15 +235,25 @@ class MemoryTransactionalProducer:
             raise BusFailed("there is no open transaction")
         transaction = self._transaction
         self._log.check(self._id, self._epoch)
-        return _settled(lambda: self._log.append(record, transaction))
+
+        def appended() -> Delivery:
+            check_size(record, self._largest)
+            return self._log.append(record, transaction)
+
+        future = _settled(appended)
+        self._sent.append(future)
+        return future
 
     def flush(self) -> None:
         """Do nothing: nothing is queued."""
 
     def commit(self, offsets: Mapping[Partition, int] | None = None, consumer: Consumer | None = None) -> None:
-        """Commit; raises Fenced, PartitionsLost."""
+        """Commit; raises what ``record.TransactionalProducer`` says."""
         if consumer is not None and not isinstance(consumer, MemoryConsumer):
             raise TypeError("a memory transaction commits offsets of a memory consumer")
+        if (failure := failure_of(self._sent)) is not None:
+            self.abort()
+            raise failure
         self._transaction = None
         self._log.end(self._id, self._epoch, committed=True, offsets=offsets, consumer=consumer)
 
@@ -320,6 +354,13 @@ class MemoryConsumer:
                 self._told[partition] = position
                 return EndOfPartition(partition, position)
         return None
+
+
+def check_size(record: Outgoing, largest: int | None) -> None:
+    """Raise RecordTooLarge for a record of more bytes than that."""
+    size = len(record.value or b"") + len(record.key or b"")
+    if largest is not None and size > largest:
+        raise RecordTooLarge(f"{record.topic}: the record has {size} bytes, allowed are {largest}")
 
 
 def _settled(action: Callable[[], Delivery]) -> "Future[Delivery]":

@@ -170,6 +170,9 @@ def _lock(command: Command) -> str:
 
 def _before(command: Command, known: Mapping[str, _Outcome]) -> _Outcome | None:
     """Return the outcome that stands already: a success, or that of this try or a later one."""
+    if command.direction is Direction.ACTION and Direction.COMPENSATION.value in known:
+        # Its success stands no more: a saga that went on from it would have nothing of it.
+        return _refused(command, SagaError(code=COMPENSATED, message="the step is compensated"))
     before = known.get(command.direction.value)
     return before if before is not None and (before.succeeded or before.attempt >= command.attempt) else None
 
@@ -177,8 +180,6 @@ def _before(command: Command, known: Mapping[str, _Outcome]) -> _Outcome | None:
 def _act(command: Command, known: Mapping[str, _Outcome], work: Work[_A]) -> _A | _Outcome:
     """Return what is to be done, or the outcome where nothing is."""
     if command.direction is Direction.ACTION:
-        if Direction.COMPENSATION.value in known:
-            return _refused(command, SagaError(code=COMPENSATED, message="the step was compensated before it acted"))
         return work.action
     acted = (one := known.get(Direction.ACTION.value)) is not None and one.succeeded
     return work.compensation if acted and work.compensation is not None else _succeeded(command, {})

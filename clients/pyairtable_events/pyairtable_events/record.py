@@ -4,7 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
+
+from pyairtable_events.errors import PublishFailed, RecordTooLarge
+
+LARGEST_DECISION: Final = 1_000_000
+"""Bytes of a record in most transactions: less than a topic takes unless it is told otherwise, 1,048,588 with its batch
+(``message.max.bytes`` of the brokers). What brokers refuse amid a transaction costs more than what never gets there."""
+LARGEST_RECORD: Final = 128 * 2**20
+"""Bytes of any other record: what a topic takes is for its brokers to say, whose requests have up to 100 MiB."""
 
 Headers = tuple[tuple[str, bytes | None], ...]
 """Kafka's headers: a name may occur more than once, a value may be null."""
@@ -65,11 +73,21 @@ class Delivery:
     offset: int
 
 
+def failure_of(futures: "Sequence[Future[Delivery]]") -> PublishFailed | None:
+    """Return why answered records weren't confirmed, that one is too large before anything else; None if all were."""
+    failures = [error for one in futures if one.done() and isinstance(error := one.exception(), PublishFailed)]
+    return next((error for error in failures if isinstance(error, RecordTooLarge)), next(iter(failures), None))
+
+
 class Producer(Protocol):
     """Appends records: idempotent, acknowledged by every in-sync replica."""
 
+    @property
+    def failed(self) -> bool:
+        """Whether it can send nothing any more; another one can."""
+
     def send(self, record: Outgoing) -> "Future[Delivery]":
-        """Queue a record; the future raises PublishFailed when it wasn't confirmed."""
+        """Queue a record; the future raises PublishFailed when it wasn't confirmed, RecordTooLarge for its size."""
 
     def close(self, timeout: float = 30) -> None:
         """Wait for what is queued, then stop; what has no answer by then fails its future."""
@@ -90,8 +108,9 @@ class TransactionalProducer(Protocol):
     def commit(self, offsets: Mapping[Partition, int] | None = None, consumer: "Consumer | None" = None) -> None:
         """Commit, together with the next offsets of a consumer's group (KIP-447).
 
-        Raises Fenced when another producer took the transactional id, PartitionsLost when the group gave the partitions
-        away, else BusFailed; the transaction is then aborted as far as this producer may still do that.
+        Raises PublishFailed when one of the records wasn't confirmed, RecordTooLarge for its size, Fenced when another
+        producer took the transactional id, PartitionsLost when the group gave the partitions away, else BusFailed; the
+        transaction is then aborted as far as this producer may still do that.
         """
 
     def abort(self) -> None:
@@ -134,7 +153,7 @@ class Consumer(Protocol):
         """Fetch again."""
 
     def end(self, partition: Partition) -> int:
-        """Return the offset after the partition's last record, uncommitted ones included."""
+        """Return the offset after the partition's last record, those of open transactions included."""
 
     def close(self) -> None:
         """Leave the group."""
@@ -150,8 +169,13 @@ class Log(Protocol):
         behind it, and a record waits for its confirmation until the producer is closed.
         """
 
-    def transactional_producer(self, transactional_id: str) -> TransactionalProducer:
-        """Take over a transactional id: transactions under way are finished or aborted when this returns."""
+    def transactional_producer(
+        self, transactional_id: str, *, largest: int = LARGEST_DECISION
+    ) -> TransactionalProducer:
+        """Take over a transactional id: transactions under way are finished or aborted when this returns.
+
+        Records of more than ``largest`` bytes are refused before they get into a transaction.
+        """
 
     def consumer(self, group: str, instance: str | None = None) -> Consumer:
         """Return a new member of a group; with an ``instance``, a static one (KIP-345)."""

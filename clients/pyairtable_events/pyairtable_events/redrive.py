@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from pyairtable_events.bus import EventBus
 from pyairtable_events.dead_letter import PARKED, RESOLVED, TOPIC
 from pyairtable_events.envelope import Envelope, Event
 from pyairtable_events.errors import BusFailed, MalformedRecord
-from pyairtable_events.record import EndOfPartition, Headers, Outgoing, Partition, Record
+from pyairtable_events.record import LARGEST_RECORD, EndOfPartition, Headers, Outgoing, Partition, Record
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def dead_letters(bus: EventBus) -> tuple[DeadLetter, ...]:
     """
     parked: dict[UUID, DeadLetter] = {}
     resolved: set[UUID] = set()
-    for record in read_to_end(bus, f"{bus.service}-redrive", TOPIC):
+    for record in read_to_end(bus, TOPIC):
         try:
             event = bus.serde.decode(record)
         except MalformedRecord as error:
@@ -64,28 +64,32 @@ def dead_letters(bus: EventBus) -> tuple[DeadLetter, ...]:
 def redrive(bus: EventBus, letters: Sequence[DeadLetter], *, by: str, note: str | None = None) -> int:
     """Send records back to their topics, byte for byte, and mark them as replayed; return how many.
 
-    Each goes back and is marked in one transaction of Kafka, so none goes back twice. All groups of the topic see it
-    again; those that have processed it know its id. Raises BusFailed, and Fenced when another redrive has begun.
+    Each goes back and is marked in one transaction of Kafka, so none goes back twice; what somebody has decided about
+    meanwhile is left out. All groups of the topic see it again; those that have processed it know its id.
+    Raises PublishFailed for a record that its topic doesn't take, BusFailed, and Fenced when another redrive has begun.
     """
-    producer = bus.log.transactional_producer(f"{bus.service}-redrive")
+    producer = bus.log.transactional_producer(f"{bus.service}-redrive", largest=LARGEST_RECORD)
     try:
-        for letter in letters:
-            back = Outgoing(topic=letter.topic, value=letter.value, key=letter.key, headers=letter.headers)
+        # Read once no other redrive can write any more: what it sent back isn't open.
+        still_open = {letter.id for letter in dead_letters(bus)}
+        chosen = [letter for letter in letters if letter.id in still_open]
+        for letter in chosen:
             producer.begin()
-            futures = [
-                producer.send(back),
-                producer.send(bus.outgoing(TOPIC, _resolved(bus.service, letter, by, note))),
-            ]
+            producer.send(Outgoing(topic=letter.topic, value=letter.value, key=letter.key, headers=letter.headers))
+            producer.send(bus.outgoing(TOPIC, _resolved(bus.service, letter, by, note)))
             producer.commit()
-            for future in futures:
-                future.result()
     finally:
         producer.close()
-    return len(letters)
+    return len(chosen)
 
 
-def read_to_end(bus: EventBus, group: str, topic: str) -> Iterator[Record]:
-    """Yield what a topic holds now, from its beginning; the group commits nothing. Raises BusFailed."""
+def read_to_end(bus: EventBus, topic: str) -> Iterator[Record]:
+    """Yield what a topic holds now, from its beginning. Raises BusFailed.
+
+    The group is this call's own, so that two who read at a time don't share the partitions; it commits nothing, and the
+    brokers forget it when it is left.
+    """
+    group = f"{bus.service}-reader-{uuid4().hex}"
     consumer = bus.log.consumer(group)
     ends: dict[Partition, int] = {}
     known = False

@@ -19,6 +19,9 @@ Json = Mapping[str, Any]
 TIMEOUT: Final = "TIMEOUT"
 """Code of the error of a try that had no answer in time: nobody knows whether it acted."""
 
+TOO_LARGE: Final = "TOO_LARGE"
+"""Code of the error of a saga whose next entry is larger than a record of the log may be."""
+
 
 class Direction(StrEnum):
     """Whether a step is done or undone."""

@@ -18,9 +18,21 @@ from uuid import UUID
 from pyairtable_events.bus import EventBus
 from pyairtable_events.dead_letter import Failure, park
 from pyairtable_events.envelope import Event
-from pyairtable_events.errors import Fenced, MalformedRecord, PartitionsLost
+from pyairtable_events.errors import Fenced, MalformedRecord, PartitionsLost, RecordTooLarge
 from pyairtable_events.record import Consumer, EndOfPartition, Outgoing, Partition, Record, TransactionalProducer
-from pyairtable_events.saga import Entry, Kind, SagaDefinition, SagaState, advance, decide, due, start
+from pyairtable_events.saga import (
+    TOO_LARGE,
+    Entry,
+    Kind,
+    SagaDefinition,
+    SagaError,
+    SagaState,
+    advance,
+    decide,
+    due,
+    start,
+)
+from pyairtable_events.saga_checkpoint import Ended, checkpoint, forgettable
 from pyairtable_events.saga_log import TOPIC, Thread, from_event, thread_of, to_event
 
 log = logging.getLogger(__name__)
@@ -37,6 +49,8 @@ class _Saga:
     state: SagaState
     thread: Thread
     first_offset: int
+    last_start: int
+    """Offset of the last entry that asked for it."""
     written: int = 0
     """Offset after this owner's own last entry: until it has been read, there is nothing to decide."""
 
@@ -57,8 +71,13 @@ class _Owned:
     """Those there may be something to decide about."""
     timers: list[tuple[datetime, UUID]] = field(default_factory=list)
     """When to look again, as a heap; a saga may have several, of which the last counts."""
-    ended: dict[UUID, tuple[datetime, int]] = field(default_factory=dict)
-    """When those that ended did so, in that order, and where in the log they began."""
+    ended: dict[UUID, Ended] = field(default_factory=dict)
+    """Those that are remembered."""
+
+    @property
+    def begins(self) -> list[int]:
+        """Where those under way began."""
+        return [saga.first_offset for saga in self.sagas.values()]
 
     @property
     def recovered(self) -> bool:
@@ -154,18 +173,21 @@ class SagaDecider:
         key, at = entry.saga_id, event.envelope.time
         saga = owned.sagas.get(key)
         if entry.kind is Kind.SAGA_STARTED:
-            trigger = event.envelope.causation_id
             if saga is not None or key in owned.ended:
-                log.warning("saga %s: it was asked for again, by event %s", key, trigger)
+                log.warning("saga %s: it was asked for again, by event %s", key, event.envelope.causation_id)
+                if saga is not None:
+                    saga.last_start = offset
+                else:
+                    owned.ended[key] = replace(owned.ended[key], last=offset)
                 return
-            saga = owned.sagas[key] = _Saga(start(entry, at), thread_of(event), offset)
+            saga = owned.sagas[key] = _Saga(start(entry, at), thread_of(event), offset, offset)
         elif saga is None:
             log.info("saga %s: %s comes after its end", key, entry.kind)
             return
         else:
             saga.state, saga.thread = advance(saga.state, entry, at), thread_of(event)
         if saga.state.status.final:
-            owned.ended[key] = (at, saga.first_offset)
+            owned.ended[key] = Ended(at=at, first=saga.first_offset, last=saga.last_start)
             del owned.sagas[key]
         else:
             owned.dirty.add(key)
@@ -176,11 +198,9 @@ class SagaDecider:
         for owned in self._owned.values():
             while owned.timers and owned.timers[0][0] <= now:
                 owned.dirty.add(heapq.heappop(owned.timers)[1])
-            while owned.recovered and owned.ended:
-                key = next(iter(owned.ended))
-                if now - owned.ended[key][0] <= self._remember:
-                    break
-                del owned.ended[key]
+            if owned.recovered and owned.ended:
+                for key in forgettable(owned.begins, owned.ended, owned.position, now - self._remember):
+                    del owned.ended[key]
 
     def _decide(self, owned: _Owned) -> None:
         """Write what comes next for a partition's sagas, in one transaction."""
@@ -199,7 +219,28 @@ class SagaDecider:
             if not entries and (at := due(definition, saga.state)) is not None:
                 heapq.heappush(owned.timers, (at, key))
         if events:
-            self._write(owned, events)
+            try:
+                self._write(owned, events)
+            except RecordTooLarge:
+                self._write_each(owned, events)
+
+    def _write_each(self, owned: _Owned, events: Sequence[tuple[_Saga, Event]]) -> None:
+        """Write each saga's events by themselves; one whose events the log can't take has failed."""
+        by_saga: dict[UUID, list[tuple[_Saga, Event]]] = {}
+        for saga, event in events:
+            by_saga.setdefault(saga.state.saga_id, []).append((saga, event))
+        for key, own in by_saga.items():
+            try:
+                self._write(owned, own)
+            except RecordTooLarge as error:
+                log.error("saga %s: what comes next is too large for the log: %s", key, error)
+                saga = own[0][0]
+                step = next((str(event.payload["step"]) for _, event in own if "step" in event.payload), "")
+                failed = Entry(
+                    kind=Kind.SAGA_FAILED, saga_id=key, step=step, error=SagaError(code=TOO_LARGE, message=str(error))
+                )
+                event = to_event(failed, saga.thread, self._bus.service, datetime.now(UTC))
+                self._write(owned, [(saga, event)])
 
     def _events(self, saga: _Saga, entries: Sequence[Entry], now: datetime) -> list[Event]:
         """Return the events of entries, each following from the one before."""
@@ -236,13 +277,7 @@ class SagaDecider:
     def _checkpoint(self, consumer: Consumer, partitions: Mapping[Partition, _Owned]) -> None:
         """Commit, for the next owner to begin at, where the oldest saga that is still remembered began."""
         offsets = {
-            owned.partition: min(
-                [
-                    *(saga.first_offset for saga in owned.sagas.values()),
-                    *(first_offset for _, first_offset in owned.ended.values()),
-                ],
-                default=owned.position,
-            )
+            owned.partition: checkpoint(owned.begins, owned.ended.values(), owned.position)
             for owned in partitions.values()
             if owned.recovered
         }

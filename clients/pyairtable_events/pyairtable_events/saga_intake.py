@@ -7,12 +7,14 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from pyairtable_events.bus import EventBus
 from pyairtable_events.dead_letter import Failure, park
-from pyairtable_events.errors import MalformedRecord
+from pyairtable_events.envelope import Event
+from pyairtable_events.errors import RecordTooLarge, Unavailable
 from pyairtable_events.record import Consumer, EndOfPartition, Outgoing, Partition, Record, TransactionalProducer
 from pyairtable_events.saga import SagaDefinition, entries_of
 from pyairtable_events.saga_log import TOPIC, thread_of, to_event
@@ -21,6 +23,16 @@ log = logging.getLogger(__name__)
 
 _BATCH: Final = 200
 _COMMIT_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A record, and what it means to sagas."""
+
+    record: Record
+    event: Event | None
+    """None for bytes that are none."""
+    entries: tuple[Outgoing, ...] = ()
 
 
 class SagaIntake:
@@ -49,38 +61,58 @@ class SagaIntake:
         last = time.monotonic()
         try:
             while not stop.is_set():
-                records = self._batch(consumer)
-                entries = [entry for record in records for entry in self._entries(record)]
-                self._offsets.update({Partition(one.topic, one.partition): one.offset + 1 for one in records})
-                if entries:
-                    self._write(producer, consumer, entries)
-                elif self._offsets and time.monotonic() - last > _COMMIT_SECONDS:
+                found = [self._read(record) for record in self._batch(consumer)]
+                if any(one.entries for one in found):
+                    self._write(producer, consumer, found)
+                else:
+                    self._offsets.update(_after(found))
+                if self._offsets and time.monotonic() - last > _COMMIT_SECONDS:
                     consumer.commit(self._offsets)
                     self._offsets, last = {}, time.monotonic()
         finally:
             producer.close()
             consumer.close()
 
-    def _entries(self, record: Record) -> list[Outgoing]:
+    def _read(self, record: Record) -> _Read:
+        """Return what a record means; one that means nothing to anybody, by its bytes or its content, is parked."""
+        event: Event | None = None
         try:
             event = self._bus.serde.decode(record)
             found = entries_of(self._definitions, event)
             now = datetime.now(UTC)
-            thread = thread_of(event)
-            return [self._bus.outgoing(self._topic, to_event(entry, thread, self._bus.service, now)) for entry in found]
-        except MalformedRecord as error:
-            log.warning("%s: %s-%d@%d: %s", self.group, record.topic, record.partition, record.offset, error)
-            failure = Failure(error=error, attempts=1, first_failed_at=datetime.now(UTC))
-            park(self._bus, self.group, record, failure, None)
-            return []
+            events = [to_event(entry, thread_of(event), self._bus.service, now) for entry in found]
+            return _Read(record, event, tuple(self._bus.outgoing(self._topic, one) for one in events))
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 a definition's functions may raise anything; it is kept with the record
+            self._park(record, event, error)
+            return _Read(record, event)
 
-    def _write(self, producer: TransactionalProducer, consumer: Consumer, entries: Sequence[Outgoing]) -> None:
+    def _park(self, record: Record, event: Event | None, error: Exception) -> None:
+        log.warning("%s: %s-%d@%d: %s", self.group, record.topic, record.partition, record.offset, error)
+        failure = Failure(error=error, attempts=1, first_failed_at=datetime.now(UTC))
+        park(self._bus, self.group, record, failure, event)
+
+    def _write(self, producer: TransactionalProducer, consumer: Consumer, found: Sequence[_Read]) -> None:
+        """Write the entries of a batch with its offsets; of one that the log can't take whole, those it can."""
+        try:
+            self._commit(producer, consumer, found)
+        except RecordTooLarge:
+            for one in found:
+                try:
+                    self._commit(producer, consumer, [one])
+                except RecordTooLarge as error:
+                    self._park(one.record, one.event, error)
+                    self._offsets.update(_after([one]))
+
+    def _commit(self, producer: TransactionalProducer, consumer: Consumer, found: Sequence[_Read]) -> None:
+        offsets = {**self._offsets, **_after(found)}
         producer.begin()
-        futures = [producer.send(entry) for entry in entries]
-        offsets, self._offsets = self._offsets, {}
+        for one in found:
+            for entry in one.entries:
+                producer.send(entry)
         producer.commit(offsets, consumer)
-        for future in futures:
-            future.result()
+        self._offsets = {}
 
     def _batch(self, consumer: Consumer) -> list[Record]:
         """Return what there is, waiting a moment for the first record only; what isn't ours any more is left out."""
@@ -102,6 +134,11 @@ class SagaIntake:
         self._gone.update(partitions)
         for partition in partitions:
             self._offsets.pop(partition, None)
+
+
+def _after(found: Sequence[_Read]) -> dict[Partition, int]:
+    """Return the offsets behind records, by partition."""
+    return {Partition(one.record.topic, one.record.partition): one.record.offset + 1 for one in found}
 
 
 def _ignored(_partitions: Sequence[Partition]) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 from pyairtable_events.envelope import Envelope, Event
 from pyairtable_events.errors import MalformedRecord
 from pyairtable_events.saga import Direction, Entry, Json, Kind, Reason, SagaError, entry_id, idempotency_key
+from pyairtable_events.text import text_of
 
 TOPIC: Final = "pyairtable.saga.events"
 NAMESPACE: Final = "com.pyairtable.saga.events"
@@ -122,8 +123,9 @@ def _object(text: str) -> Json:
 
 
 def _text(data: Json) -> str:
-    # What JSON has no form for, an id or a time, is written as text.
-    return json.dumps(data, default=str)
+    # What JSON has no form for, an id or a time, is written as text. Letters aren't escaped: a Cyrillic one would take
+    # six bytes instead of two. A lone surrogate is, in a form that is JSON's own.
+    return text_of(json.dumps(data, default=str, ensure_ascii=False))
 
 
 def _at(entry: Entry) -> dict[str, Any]:
@@ -140,7 +142,7 @@ def _reason_error(said: Mapping[str, Any]) -> SagaError:
 
 def _written(error: SagaError | None) -> dict[str, Any]:
     said = error or SagaError(code="UNKNOWN", message="")
-    return {"code": said.code, "message": said.message, "retriable": said.retriable}
+    return {"code": text_of(said.code), "message": text_of(said.message), "retriable": said.retriable}
 
 
 def _command_fields(direction: Direction) -> Callable[[Entry], dict[str, Any]]:
@@ -164,7 +166,7 @@ _FIELDS: Final[Mapping[Kind, Callable[[Entry], dict[str, Any]]]] = {
     Kind.STEP_FAILED: lambda entry: {**_at(entry), "error": _written(entry.error)},
     Kind.COMPENSATION_STARTED: lambda entry: {
         "reason": (entry.reason or Reason.STEP_FAILED).value,
-        "message": f"{entry.error.code}: {entry.error.message}" if entry.error else "",
+        "message": text_of(f"{entry.error.code}: {entry.error.message}") if entry.error else "",
     },
     Kind.STEP_COMPENSATION_STARTED: _command_fields(Direction.COMPENSATION),
     Kind.STEP_COMPENSATED: _at,
