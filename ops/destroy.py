@@ -19,13 +19,14 @@ _CRASHED: Final = "error reading from server: EOF"
 once (pulumi-kubernetes#4078): a destroy goes on after the first time."""
 
 
-def destroy(workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
-    """Delete every resource of the stack.
+def destroy(workspace: Workspace, reporter: Reporter, doing: str = "destroy") -> dict[str, Any]:
+    """Delete every resource of the stack; ``doing`` is the command that others see at work.
 
     Raises Failure before anything is touched when the stack isn't up or has protected resources, which it names.
     """
+    workspace.check_stack()
     phases = Phases(reporter)
-    with workspace.locked("destroy"):
+    with workspace.locked(doing):
         engine = attached(workspace)
         check_unprotected(workspace.stack, engine.protected())
         changes: Counter[str] = Counter()

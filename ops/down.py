@@ -1,15 +1,17 @@
-"""``ops down``: remove everything that ``up`` made."""
+"""``ops down``: remove everything that ``up`` made. Of other stacks than dev, that is what ``ops destroy`` deletes."""
 
 import os
 from typing import Any
 
 from config.target import Destination, MadeCluster, check_reachable
 from lab import cluster as lab
+from ops.destroy import destroy as destroy_resources
 from ops.failure import Failure, InterruptedFailure
 from ops.operation import observed
 from ops.phases import Phases
 from ops.progress import EngineProgress, Reporter
 from ops.stack import Engine
+from ops.state_folder import keepers, remove_own, told
 from ops.target import TargetError, identity, stack_target
 from ops.workspace import DEV, Workspace
 from toolchain.cache import Missing
@@ -17,36 +19,41 @@ from toolchain.engine import engine_environment
 
 
 def down(workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
-    """Destroy the stack, for dev with its state and its lab; whatever is gone already is passed over.
+    """Destroy the stack, dev with its state and its lab; of dev, whatever is gone already is passed over.
 
-    Raises Failure with the engine's words when it refuses, for example because of a protected resource.
+    Raises Failure with the engine's words when it refuses, for example because of a protected resource, and of another
+    stack than dev when it isn't in the backend that is named.
     """
+    workspace.check_stack()
+    if workspace.stack != DEV:
+        return destroy_resources(workspace, reporter, "down")
     phases = Phases(reporter)
     target = stack_target(workspace)
     changes: dict[str, int] = {}
     with workspace.locked("down"):
+        if staying := keepers(workspace):
+            reporter.say(told(staying))
         if reason := gone(workspace, target):
             reporter.say(f"{reason}: there is nothing to destroy")
         else:
             with phases.phase("pulumi destroy"):
                 changes = destroy(workspace, reporter)
-        if workspace.stack == DEV:
-            workspace.remove_keys()
-            if target.is_lab:
-                with phases.phase("stopping the lab"), reporter.live("stopping the lab"):
-                    lab.stop(reporter.update)
-            workspace.remove()
+        workspace.remove_keys()
+        if target.is_lab:
+            with phases.phase("stopping the lab"), reporter.live("stopping the lab"):
+                lab.stop(reporter.update)
+        remove_own(workspace)
     return {"stack": workspace.stack, "changes": changes, "seconds": round(phases.elapsed, 2)}
 
 
 def gone(workspace: Workspace, target: Destination) -> str | None:
-    """Say why the engine has nothing to destroy; None when it has. What is in a dev lab goes with the lab anyway."""
+    """Say why the engine has nothing of dev to destroy; None when it has. What is in its lab goes with that anyway."""
     if not workspace.begun or workspace.recorded_cluster() is None:
         return "the stack was never brought up from here"
     if isinstance(target, MadeCluster):
         workspace.check_passphrase(os.environ)
         return None
-    if not target.is_lab or workspace.stack != DEV:
+    if not target.is_lab:
         workspace.check_passphrase(os.environ)
         check_reachable(target)
         return None
@@ -62,15 +69,14 @@ def gone(workspace: Workspace, target: Destination) -> str | None:
 
 
 def destroy(workspace: Workspace, reporter: Reporter) -> dict[str, int]:
-    """Run the engine's destroy and, for dev, remove the stack."""
+    """Run the engine's destroy and remove the stack."""
     engine = Engine.of(workspace, engine_environment())
     engine.clear_remains()
     if engine.select() is None:
         return {}
     with observed(engine, reporter, "pulumi destroy", _stopped) as (progress, on_event):
         engine.destroy(on_event)
-    if workspace.stack == DEV:
-        engine.run("stack", "rm", workspace.stack, "--yes", "--preserve-config")
+    engine.run("stack", "rm", workspace.stack, "--yes", "--preserve-config")
     return dict(sorted(progress.changes.items()))
 
 

@@ -19,6 +19,7 @@ def drift(workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
 
     Raises Failure when the stack isn't up, a provider can't be asked, or a killed update left the state unfinished.
     """
+    workspace.check_stack()
     with workspace.locked("drift"):
         engine = attached(workspace)
         if engine.interrupted():
@@ -31,6 +32,7 @@ def drift(workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
 
 def refresh(workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
     """Take into the state what exists, and return how it differed; raises Failure as ``drift`` does."""
+    workspace.check_stack()
     with workspace.locked("refresh"):
         engine = attached(workspace)
         recover(engine, reporter)

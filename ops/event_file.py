@@ -3,6 +3,7 @@
 No property of a resource is in it, and texts of others are redacted: such a file can be kept as a build's artifact.
 """
 
+import contextlib
 import json
 import os
 import threading
@@ -34,7 +35,9 @@ class EventFile:
             raise Failure(
                 f"events can't be written to {file} ({error.strerror})", "name a file in a directory that is there"
             ) from None
-        self._stream = os.fdopen(descriptor, "w", buffering=1, encoding="utf-8")
+        self._stream = os.fdopen(descriptor, "wb", buffering=0)
+        self._whole = 0
+        """Bytes that are whole lines."""
         self.write("begin")
 
     def write(self, event: str, **content: Any) -> None:
@@ -42,12 +45,28 @@ class EventFile:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"time": now, "event": event, **self._common, **content})
         with self._lock:
-            if self.problem:
+            if self.problem or self._stream.closed:
                 return
             try:
-                self._stream.write(f"{line}\n")
+                self._append(f"{line}\n".encode())
             except OSError as error:
-                self.problem = error.strerror or "unknown reason"
+                self._note(error)
+
+    def _append(self, line: bytes) -> None:
+        left = memoryview(line)
+        try:
+            while left:
+                # Without a buffer: what one takes and can't get rid of, it would fail with again when it is closed.
+                left = left[self._stream.write(left) :]
+        except OSError:
+            # A pipe can't be shortened, and a device needn't be.
+            with contextlib.suppress(OSError):
+                self._stream.truncate(self._whole)
+            raise
+        self._whole += len(line)
+
+    def _note(self, error: OSError) -> None:
+        self.problem = self.problem or error.strerror or "unknown reason"
 
     def text(self, event: str, text: str, **content: Any) -> None:
         """Append an event with a text of others."""
@@ -76,10 +95,14 @@ class EventFile:
         self.write(event, **_named(step), seconds=seconds)
 
     def end(self, exit_code: int, problem: str = "") -> None:
-        """Append the last event and close the file."""
+        """Append the last event and close the file; one that can't be written is a ``problem``, not an error."""
         seconds = round(time.monotonic() - self._begin, 3)
         self.text("end", problem, exit_code=int(exit_code), seconds=seconds)
-        self._stream.close()
+        with self._lock:
+            try:
+                self._stream.close()
+            except OSError as error:
+                self._note(error)
 
 
 def _named(step: StepEventMetadata) -> dict[str, Any]:

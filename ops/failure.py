@@ -15,4 +15,4 @@ class InterruptedFailure(Failure):
 
 
 class UsageFailure(Failure):
-    """The command line itself is wrong: exit code 2."""
+    """The command line itself is wrong: exit code 64."""

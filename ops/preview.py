@@ -15,6 +15,7 @@ from ops.operation import observed
 from ops.progress import EngineProgress, Reporter
 from ops.spec import platform_of
 from ops.stack import Engine
+from ops.state_folder import check_named
 from ops.throwaway_stack import is_unset, placeholders_of, throwaway
 from ops.workspace import Workspace
 from toolchain.engine import engine_environment
@@ -36,8 +37,11 @@ _QUIET: Final = frozenset({"same", "read", "refresh", "create-replacement", "del
 def preview(workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
     """Run the engine's preview; raises Failure with the program's own words when it refuses."""
     workspace.check_stack()
+    unset = is_unset(workspace, os.environ)
+    if not unset:
+        check_named(workspace, os.environ)
     workspace.check_passphrase(os.environ)
-    if is_unset(workspace, os.environ):
+    if unset:
         return _preview_unset(workspace, reporter)
     platform_of(workspace)
     with workspace.locked("preview"):

@@ -24,6 +24,7 @@ from ops.failure import Failure
 from ops.leftovers import MARK, end_leftovers
 from ops.stack_config import MASTER_SECRET_KEY, find, insert
 from ops.stale_lock import is_stale
+from ops.state_folder import resources_of
 from ops.workspace import DEV, Workspace, write_private
 
 PARALLEL: Final = 64
@@ -174,17 +175,15 @@ class Engine:
 
         A state on this machine is looked at where it is, because the engine takes a second to export it.
         """
-        file = self.workspace.backend / ".pulumi" / "stacks" / PROJECT / f"{self.workspace.stack}.json"
         if self.settings["PULUMI_BACKEND_URL"].startswith(f"file://{self.workspace.backend}"):
             with contextlib.suppress(OSError, ValueError, KeyError):
-                latest = json.loads(file.read_text())["checkpoint"]["latest"] or {}
+                latest = json.loads(self.workspace.state_file.read_text())["checkpoint"]["latest"] or {}
                 return bool(latest.get("pending_operations"))
         return bool(self.deployment().get("pending_operations"))
 
     def resource_count(self) -> int:
         """Return how many resources the state holds, the stack itself and providers apart."""
-        resources = self.deployment().get("resources") or []
-        return sum(not entry["type"].startswith("pulumi:") for entry in resources)
+        return len(resources_of(self.deployment()))
 
     def discard(self) -> None:
         """Forget the stack and its resources without touching them."""

@@ -6,15 +6,18 @@ functions edit the text: what ``insert`` adds, ``strip`` removes to the byte.
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
 from config.literals import PROJECT
 
 SALT_KEY: Final = "encryptionsalt"
+PROVIDER_KEY: Final = "secretsprovider"
 MASTER_SECRET_KEY: Final = f"{PROJECT}:master_secret"
 
+_PASSPHRASE: Final = ("passphrase", "default")
+"""Names of the provider that has a passphrase."""
 _SALT: Final = re.compile(rf"^{SALT_KEY}:[^\n]*(?:\n|\Z)", re.MULTILINE)
 _SECRET: Final = re.compile(
     rf"^[ ]+[\"']?{re.escape(MASTER_SECRET_KEY)}[\"']?:[ ]*\n[ ]+secure:[^\n]*(?:\n|\Z)", re.MULTILINE
@@ -39,17 +42,27 @@ class RuntimeKeys:
 
 def find(text: str) -> RuntimeKeys:
     """Read the run-time keys from a stack's configuration; raises ValueError when it is no YAML mapping."""
+    document = _mapping(text)
+    config = document.get("config") or {}
+    secret = config.get(MASTER_SECRET_KEY) if isinstance(config, dict) else None
+    return RuntimeKeys(
+        salt=document.get(SALT_KEY), master_secret=secret.get("secure") if isinstance(secret, dict) else None
+    )
+
+
+def is_under_key(text: str) -> bool:
+    """Tell whether a key of KMS or the like opens the stack's secrets, rather than a passphrase; raises as ``find``."""
+    return (_mapping(text).get(PROVIDER_KEY) or _PASSPHRASE[0]) not in _PASSPHRASE
+
+
+def _mapping(text: str) -> dict[str, Any]:
     try:
         document = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
         raise ValueError(f"it is no YAML ({getattr(error, 'problem', None) or error})") from None
     if not isinstance(document, dict):
         raise ValueError("it is no YAML mapping")
-    config = document.get("config") or {}
-    secret = config.get(MASTER_SECRET_KEY) if isinstance(config, dict) else None
-    return RuntimeKeys(
-        salt=document.get(SALT_KEY), master_secret=secret.get("secure") if isinstance(secret, dict) else None
-    )
+    return document
 
 
 def strip(text: str) -> str:

@@ -29,12 +29,11 @@ def is_unset(workspace: Workspace, environment: Mapping[str, str]) -> bool:
     secrets: then what is missing is a mistake.
     """
     keys = workspace.runtime_keys()
-    state = workspace.backend / ".pulumi" / "stacks" / PROJECT / f"{workspace.stack}.json"
     return (
         workspace.stack != DEV
         and not (keys.salt or keys.master_secret)
         and not environment.get("PULUMI_BACKEND_URL")
-        and not state.exists()
+        and not workspace.state_file.exists()
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from config.target import Destination, MadeCluster, check_reachable, destination
 from lab import cluster as lab
+from lab.paths import layout
 from lab.preflight import check_platform
 from ops.failure import Failure, InterruptedFailure
 from ops.operation import observed
@@ -19,6 +20,7 @@ from ops.recovery import recover
 from ops.smoke import SmokeResult, smoke
 from ops.spec import platform_of
 from ops.stack import Engine
+from ops.state_folder import check_backend, check_secrets
 from ops.target import Fate, fate, identity, made_target
 from ops.workspace import DEV, Workspace, write_private
 from toolchain.cache import cache_root
@@ -99,17 +101,15 @@ def preflight(workspace: Workspace) -> Destination:
     if not (workspace.root / "Pulumi.yaml").exists():
         raise Failure(f"{workspace.root} has no Pulumi.yaml", "run this in the checkout")
     workspace.check_stack()
-    if workspace.stack != DEV and "PULUMI_BACKEND_URL" not in os.environ:
-        raise Failure(
-            f"stack {workspace.stack} needs a state that outlives this machine", "set PULUMI_BACKEND_URL, see docs/adr"
-        )
+    check_backend(workspace, os.environ)
+    check_secrets(workspace, os.environ)
     workspace.check_passphrase(os.environ)
     target = destination(platform_of(workspace))
     if isinstance(target, MadeCluster):
         check_token_program()
     elif target.is_lab:
         check_platform()
-        check_space(Path("/var/lib"), _RUN_SPACE)
+        check_space(layout().root, _RUN_SPACE)
     else:
         check_reachable(target)
     if not engine_ready():

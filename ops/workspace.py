@@ -7,18 +7,21 @@ import os
 import secrets
 import shlex
 import shutil
-from collections.abc import Collection, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
+from config.literals import PROJECT
 from ops.failure import Failure, UsageFailure
 from ops.passphrase import fits
-from ops.stack_config import RuntimeKeys, find, insert, strip
+from ops.stack_config import RuntimeKeys, find, insert, is_under_key, strip
 from toolchain.aws_plugin import is_stand_in
 
 DEV: Final = "dev"
 """The stack whose secrets this command line makes itself; the others' are set by people."""
+
+_T = TypeVar("_T")
 
 _ADOPTED: Final = ("KAFKA_PLATFORM_CACHE", "KAFKA_PLATFORM_LAB", "KUBE_CONTEXT", "KUBECONFIG")
 """What a later command in a clean shell must know about the environment of ``up``."""
@@ -41,6 +44,11 @@ class Workspace:
     def backend(self) -> Path:
         """Directory of the engine's file backend."""
         return self.state / "pulumi"
+
+    @property
+    def state_file(self) -> Path:
+        """The stack's state, where it lies in the file backend."""
+        return self.backend / ".pulumi" / "stacks" / PROJECT / f"{self.stack}.json"
 
     @property
     def passphrase_file(self) -> Path:
@@ -147,13 +155,21 @@ class Workspace:
 
     def runtime_keys(self) -> RuntimeKeys:
         """Return the run-time keys of the configuration, or those of the copy; raises Failure for a broken file."""
-        try:
-            keys = find(self.config_text())
-        except ValueError as error:
-            raise Failure(f"{self.config_file.name} can't be used: {error}", "correct the file") from None
-        if not self.keys_file.exists():
+        keys = self._read(find)
+        # Where a key took the passphrase's place, a copy with a salt is of before.
+        if not self.keys_file.exists() or self.is_under_key():
             return keys
         return keys.or_else(RuntimeKeys(**json.loads(self.keys_file.read_text())))
+
+    def is_under_key(self) -> bool:
+        """Tell whether the stack's secrets have a key of KMS and no passphrase; raises Failure for a broken file."""
+        return self._read(is_under_key)
+
+    def _read(self, read: Callable[[str], _T]) -> _T:
+        try:
+            return read(self.config_text())
+        except ValueError as error:
+            raise Failure(f"{self.config_file.name} can't be used: {error}", "correct the file") from None
 
     def check_passphrase(self, environment: Mapping[str, str]) -> None:
         """Raise Failure when the passphrase is missing or wrong for the salt of the stack's configuration."""

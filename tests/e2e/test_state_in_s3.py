@@ -34,6 +34,11 @@ class Account:
     bucket: str
     key_arn: str
 
+    @property
+    def provider(self) -> str:
+        """What the engine knows the key by."""
+        return f"awskms:///{self.key_arn}?region={REGION}"
+
     def objects(self) -> dict[str, str]:
         """What the bucket has, by key."""
         s3 = self.client("s3")
@@ -67,8 +72,8 @@ def account() -> Iterator[Account]:
 
 
 @pytest.fixture
-def stack(account: Account, tmp_path: Path) -> Iterator[FileStack]:
-    """A checkout, set up by the commands that docs/operations.md has."""
+def checkout(account: Account, tmp_path: Path) -> Iterator[FileStack]:
+    """A checkout of a stack that nobody has set up, and an address that accepts connections as its cluster."""
     kubeconfig = tmp_path / "kubeconfig"
     with socket.create_server(("127.0.0.1", 0)) as listener:
         kubeconfig.write_text(
@@ -86,12 +91,18 @@ def stack(account: Account, tmp_path: Path) -> Iterator[FileStack]:
         made = FileStack.make(tmp_path / "checkout", environment)
         made.environment.update(environment)
         made.workspace.config_file.rename(made.root / f"Pulumi.{STACK}.yaml")
-        pulumi(made, "stack", "init", STACK, "--secrets-provider", f"awskms:///{account.key_arn}?region={REGION}")
-        pulumi(made, "config", "set", "--stack", STACK, "--secret", f"{PROJECT}:master_secret", given=CANARY)
         yield made
         for run in made.started:
             if not run.ended():
                 run.kill(whole=True)
+
+
+@pytest.fixture
+def stack(checkout: FileStack, account: Account) -> FileStack:
+    """The stack, set up by the commands that docs/operations.md has."""
+    pulumi(checkout, "stack", "init", STACK, "--secrets-provider", account.provider)
+    pulumi(checkout, "config", "set", "--stack", STACK, "--secret", f"{PROJECT}:master_secret", given=CANARY)
+    return checkout
 
 
 def pulumi(stack: FileStack, *arguments: str, given: str = "") -> str:
@@ -161,3 +172,49 @@ def test_a_killed_up_keeps_the_lock_until_it_is_cancelled_and_the_next_goes_on(
     urns = [one["urn"] for one in json.loads(account.objects()[STATE])["checkpoint"]["latest"]["resources"]]
     assert len(urns) == len(set(urns))
     assert {urn.rsplit("::", 1)[-1] for urn in urns} >= {"a", "b"}
+
+
+def test_a_state_in_dev_s_folder_is_read_kept_and_moved(checkout: FileStack, account: Account) -> None:
+    """By the commands that docs/operations.md has; what dev deletes then is nobody else's."""
+    outside = checkout.environment
+    dev = checkout.workspace
+    dev.config_file.write_text("config: {}\n")
+    dev.make_passphrase({})
+    dev.backend.mkdir()
+    url = f"file://{dev.backend}?metadata=skip"
+    sourced = {"PULUMI_BACKEND_URL": url, "PULUMI_CONFIG_PASSPHRASE_FILE": str(dev.passphrase_file)}
+    checkout.environment = {**outside, **sourced}
+    checkout.want({"a": {"content": "1"}})
+    pulumi(checkout, "stack", "init", STACK)
+    pulumi(checkout, "config", "set", "--stack", STACK, "--secret", f"{PROJECT}:master_secret", given=CANARY)
+    pulumi(checkout, "up", "--stack", STACK, "--yes", "--skip-preview", "--non-interactive")
+
+    refused = said(checkout.ops("up", "--stack", STACK), 1)
+    assert refused.startswith(f"error: the state of stack {STACK} would lie in .state, which `make down` deletes; ")
+    said(checkout.ops("drift", "--stack", STACK), 0)
+    (checkout.root / "things" / "a").write_text("changed by hand")
+    said(checkout.ops("drift", "--stack", STACK), 3)
+    (checkout.root / "things" / "a").write_text("1")
+    down = checkout.ops("down")
+    said(down, 0)
+    assert down.stderr.startswith(f"stack {STACK} has state or secrets in .state: both stay, with the passphrase; ")
+    said(checkout.ops("drift", "--stack", STACK), 0)
+
+    exported = checkout.root / "exported.json"
+    pulumi(checkout, "stack", "change-secrets-provider", "--stack", STACK, account.provider)
+    pulumi(checkout, "stack", "export", "--stack", STACK, "--file", str(exported))
+    assert CANARY not in exported.read_text()
+    checkout.environment = outside
+    pulumi(checkout, "stack", "init", STACK, "--secrets-provider", account.provider)
+    pulumi(checkout, "stack", "import", "--stack", STACK, "--file", str(exported))
+    said(checkout.ops("preview", "--stack", STACK), 0)
+    checkout.environment = {**outside, **sourced}
+    pulumi(checkout, "stack", "rm", STACK, "--force", "--yes", "--preserve-config")
+    checkout.environment = outside
+    said(checkout.ops("down"), 0)
+    assert not dev.state.exists()
+
+    assert pulumi(checkout, "config", "get", "--stack", STACK, f"{PROJECT}:master_secret").strip() == CANARY
+    said(checkout.ops("up", "--stack", STACK, "--detailed-exitcode"), 0)
+    assert checkout.files() == {"a": "1"}
+    assert STATE in account.objects()

@@ -75,7 +75,7 @@ def test_a_bench_is_of_load_unless_topics_are_asked_for() -> None:
     assert (asked.what, asked.topics, asked.parallel) == ("topics", 250, [8, 32])
 
 
-@pytest.mark.parametrize("command", ["up", "preview", "refresh", "drift", "destroy"])
+@pytest.mark.parametrize("command", ["up", "preview", "refresh", "drift", "destroy", "down", "status"])
 def test_an_unknown_stack_is_wrong_usage_and_touches_nothing(command: str) -> None:
     done = run(command, "--stack", "nowhere")
     assert done.returncode == 64
@@ -234,6 +234,20 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
     check_space(tmp_path / "not" / "there", 1)
     with pytest.raises(Failure, match=r"not/there has .* GiB free, 8388608 GiB are needed; make room"):
         check_space(tmp_path / "not" / "there", 2**53)
+
+
+def test_room_for_the_lab_is_asked_for_where_the_lab_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """KAFKA_PLATFORM_LAB moves it to another disk."""
+    (tmp_path / "Pulumi.yaml").touch()
+    (tmp_path / "Pulumi.dev.yaml").touch()
+    dev = platform_of(Workspace(ROOT), {})
+    monkeypatch.setattr("ops.up.platform_of", lambda _: dev)
+    monkeypatch.setattr("ops.up.check_platform", lambda: None)
+    monkeypatch.setattr("ops.up._RUN_SPACE", 2**53)
+    monkeypatch.delenv("KUBE_CONTEXT", raising=False)
+    monkeypatch.setenv("KAFKA_PLATFORM_LAB", "/nowhere/lab")
+    with pytest.raises(Failure, match=r"^/nowhere/lab has .* GiB free, 8388608 GiB are needed; make room"):
+        preflight(Workspace(tmp_path))
 
 
 @pytest.mark.parametrize(

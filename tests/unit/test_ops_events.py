@@ -1,6 +1,8 @@
 """``--events``: lines that machines read, without a secret."""
 
 import json
+import os
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,51 @@ def test_a_run_in_lines(tmp_path: Path) -> None:
     assert events[4]["changes"] == {"create": 1, "same": 7}
     assert "canary" not in file.read_text()
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_full_disk_is_a_problem_and_no_error() -> None:
+    sink = EventFile(Path("/dev/full"), "up", "dev")
+    assert sink.problem == "No space left on device"
+    sink.engine(event(resourcePreEvent=step("create")))
+    sink.end(0)
+    assert sink.problem == "No space left on device"
+
+
+def test_a_disk_that_fills_amid_a_line_has_whole_lines_only(tmp_path: Path) -> None:
+    file = tmp_path / "events"
+    sink = EventFile(file, "up", "dev")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        for number in range(20):
+            sink.text("message", f"message {number}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    sink.text("message", "one that has room again")
+    sink.end(1, "it failed")
+    assert sink.problem == "File too large"
+    said = [json.loads(line).get("text") for line in file.read_text().splitlines()]
+    assert said == [None, *(f"message {number}" for number in range(len(said) - 1))]
+    assert 700 < file.stat().st_size <= 1000
+
+
+def test_a_reader_that_goes_away_is_a_problem_and_no_error(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    sink = EventFile(pipe, "up", "dev")
+    os.close(reader)
+    sink.end(0)
+    assert sink.problem == "Broken pipe"
+
+
+def test_what_is_said_after_the_end_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "events"
+    sink = EventFile(file, "up", "dev")
+    sink.end(0)
+    sink.text("message", "too late")
+    assert [json.loads(line)["event"] for line in file.read_text().splitlines()] == ["begin", "end"]
+    assert sink.problem == ""
 
 
 @pytest.mark.parametrize(

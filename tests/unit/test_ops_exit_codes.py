@@ -75,6 +75,17 @@ def test_a_failure_is_no_change_and_the_last_event(
     assert events[-1]["exit_code"] == code
 
 
+@pytest.mark.parametrize(("document", "code"), [(found(), 0), (found(CHANGE), 2)])
+def test_a_full_disk_takes_events_and_leaves_the_exit_code(
+    document: dict[str, Any], code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ops.preview.preview", lambda *_arguments: document)
+    assert command_line.main(["preview", "--json", "--events", "/dev/full"]) == code
+    shown = capsys.readouterr()
+    assert shown.err == "warning: events are missing from /dev/full (No space left on device)\n"
+    assert json.loads(shown.out) == document
+
+
 def test_events_that_can_t_be_written_are_told_before_anything_begins(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.passphrase import fits
-from ops.stack_config import RuntimeKeys, find, insert, strip
+from ops.stack_config import RuntimeKeys, find, insert, is_under_key, strip
 from tests.e2e.harness import ROOT
 
 KEYS = RuntimeKeys(salt="v1:c2FsdA==:v1:bm9uY2U=:dGV4dA==", master_secret="v1:bm9uY2U=:Y2lwaGVy")
@@ -61,6 +61,20 @@ def test_a_configuration_without_config(text: str) -> None:
 
 def test_an_empty_configuration_is_empty_again() -> None:
     assert strip(insert("", KEYS)) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", False),
+        ("encryptionsalt: v1:s\n", False),
+        ("secretsprovider: passphrase\nencryptionsalt: v1:s\n", False),
+        ("secretsprovider: default\n", False),
+        ("secretsprovider: awskms:///arn:aws:kms:eu-central-1:1:key/2\nencryptedkey: abc\n", True),
+    ],
+)
+def test_which_stacks_have_a_key_and_no_passphrase(text: str, expected: bool) -> None:
+    assert is_under_key(text) is expected
 
 
 def test_a_flow_mapping_is_refused() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ops.failure import Failure, UsageFailure
-from ops.stack_config import RuntimeKeys
+from ops.stack_config import RuntimeKeys, insert
 from ops.workspace import Workspace, parse_exports, render_exports, write_private
 from toolchain.aws_plugin import STAND_IN
 
@@ -134,6 +134,17 @@ def test_keys_survive_a_reset_of_the_configuration(workspace: Workspace) -> None
     assert workspace.runtime_keys() == keys
     workspace.store_keys(workspace.runtime_keys())
     assert SALT in workspace.config_text()
+
+
+def test_keys_of_before_a_key_of_kms_are_not_taken_up_again(workspace: Workspace) -> None:
+    """The engine takes the salt out of the file when the secrets' key changes; the copy still has it."""
+    workspace.store_keys(RuntimeKeys(salt=SALT, master_secret="old"))
+    under_key = insert(f"secretsprovider: awskms:///x\nencryptedkey: y\n{CONFIG}", RuntimeKeys(master_secret="new"))
+    workspace.config_file.write_text(under_key)
+    assert workspace.runtime_keys() == RuntimeKeys(master_secret="new")
+    workspace.check_passphrase({})
+    workspace.store_keys(workspace.runtime_keys())
+    assert workspace.config_text() == under_key
 
 
 def test_removing_the_keys_gives_the_committed_file_back(workspace: Workspace) -> None:
