@@ -84,7 +84,10 @@ def _wait(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
 
     wait_for("a listening broker", listening)
     admin = AdminClient({"bootstrap.servers": address})
-    made = admin.create_topics([NewTopic(name, count, 1) for name, count in TOPICS.items()], request_timeout=60)
+    # A dead letter is larger than its record, see config/catalogue.yaml.
+    room = {"pyairtable.dlq.events": {"max.message.bytes": str(2 * 2**20)}}
+    topics = [NewTopic(name, count, 1, config=room.get(name, {})) for name, count in TOPICS.items()]
+    made = admin.create_topics(topics, request_timeout=60)
     for future in made.values():
         future.result(60)
 

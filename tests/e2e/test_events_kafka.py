@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,16 +15,18 @@ import pytest
 from pyairtable_events.bus import EventBus
 from pyairtable_events.consumer import EventConsumer
 from pyairtable_events.envelope import Event
-from pyairtable_events.errors import Fenced
+from pyairtable_events.errors import Fenced, PublishFailed, RecordTooLarge
 from pyairtable_events.idempotent import Idempotent
+from pyairtable_events.kafka_producer import KafkaProducer
 from pyairtable_events.outbox import OutboxWriter
-from pyairtable_events.record import Outgoing, Record
+from pyairtable_events.record import LARGEST_DECISION, LARGEST_RECORD, Outgoing, Partition, Record
 from pyairtable_events.redrive import dead_letters, read_to_end, redrive
 from pyairtable_events.retry import RetryPolicy
 from tests.e2e.events_stack import Stack, ended, running, stacked
 from tests.e2e.harness import wait_for
 from tests.events import (
     DEAD_LETTERS,
+    SAGAS,
     WORKFLOWS,
     completed,
 )
@@ -103,6 +106,100 @@ def test_a_gapless_producer_lets_nothing_through_after_a_refused_record(stack: S
     first = failed.index(True)
     assert first <= 20
     assert len(records) == failed.count(False) == first
+    bus.close()
+
+
+def test_a_producer_that_librdkafka_ended_leaves_no_record_without_an_answer(stack: Stack) -> None:
+    """A refusal by the broker ends a gapless producer for good; the bus's own would be replaced."""
+    client = {"bootstrap.servers": stack.environment["KAFKA_BROKERS"], "message.max.bytes": 5_000_000}
+    producer = KafkaProducer(client, gapless=True)
+    futures = [producer.send(Outgoing(topic=WORKFLOWS, value=os.urandom(1_200_000), key=b"k")) for _ in range(3)]
+    wait_for("the producer's end", lambda: producer.failed)
+    futures.append(producer.send(Outgoing(topic=WORKFLOWS, value=b"v", key=b"k")))
+    assert all(isinstance(future.exception(60), PublishFailed) for future in futures)
+    producer.close(30)
+
+
+def test_a_record_that_its_topic_does_not_take_is_said_to_be_too_large(stack: Stack) -> None:
+    bus, mark = stack.bus(), uuid4().hex
+    large = Outgoing(topic=WORKFLOWS, value=os.urandom(1_200_000), key=mark.encode())
+    with pytest.raises(RecordTooLarge, match=rf"^{WORKFLOWS}: a record of 1200000 bytes: "):
+        bus.send(large).result(60)
+    bus.publish(WORKFLOWS, completed(1, mark))
+    assert [event.payload["duration_ms"] for event in written(bus, mark)] == [1]
+    bus.close()
+
+
+@pytest.mark.parametrize("largest", [LARGEST_DECISION, LARGEST_RECORD], ids=["refused here", "refused by the broker"])
+def test_a_transaction_with_a_record_that_is_too_large_is_none(stack: Stack, largest: int) -> None:
+    bus, mark = stack.bus(), uuid4().hex
+    good = bus.outgoing(WORKFLOWS, completed(1, mark))
+    producer = bus.log.transactional_producer(f"workflow-engine-{mark}", largest=largest)
+    producer.begin()
+    producer.send(good)
+    producer.send(Outgoing(topic=WORKFLOWS, value=os.urandom(1_200_000), key=mark.encode()))
+    with pytest.raises(RecordTooLarge):
+        producer.commit()
+    producer.close()
+    assert written(bus, mark) == []
+    again = bus.log.transactional_producer(f"workflow-engine-{mark}")
+    again.begin()
+    again.send(good)
+    again.commit()
+    again.close()
+    assert len(written(bus, mark)) == 1
+    bus.close()
+
+
+def test_the_largest_event_of_a_topic_is_parked_and_goes_back(stack: Stack) -> None:
+    bus, mark = stack.bus(), uuid4().hex
+    value = os.urandom(1_040_000)
+    bus.send(Outgoing(topic=SAGAS, value=value, key=mark.encode())).result(60)
+    group = f"workflow-engine-{mark}"
+    with running(EventConsumer(bus, group, [SAGAS], lambda _: None).run):
+        wait_for("the dead letter", lambda: len(parked(bus, group)) >= 1)
+    (letter,) = [one for one in dead_letters(bus) if one.consumer_group == group and one.value == value]
+    assert redrive(bus, [letter], by="tester") == 1
+    records = [one.value for one in read_to_end(bus, SAGAS) if one.key == mark.encode()]
+    assert records == [value, value]
+    bus.close()
+
+
+def test_a_partition_ends_behind_transactions_that_are_open(stack: Stack) -> None:
+    """A new owner of the sagas' log that was told less would decide before it has read everything."""
+    bus, mark = stack.bus(), uuid4().hex
+    partition = Partition(DEAD_LETTERS, 0)
+    opened = bus.log.transactional_producer(f"workflow-engine-{mark}-open")
+    opened.begin()
+    first = opened.send(Outgoing(topic=DEAD_LETTERS, value=b"open", partition=0))
+    opened.flush()
+    bus.send(Outgoing(topic=DEAD_LETTERS, value=b"behind", partition=0)).result(60)
+    consumer = bus.log.consumer(f"workflow-engine-{mark}")
+    assert consumer.end(partition) == first.result(0).offset + 2
+    consumer.close()
+    opened.abort()
+    opened.close()
+    bus.close()
+
+
+def test_a_static_member_that_another_one_replaced_ends(stack: Stack) -> None:
+    bus, group = stack.bus(), f"workflow-engine-{uuid4().hex}"
+    handled: list[Event] = []
+    raised: list[BaseException] = []
+
+    def replaced() -> None:
+        try:
+            EventConsumer(bus, group, [WORKFLOWS], handled.append, instance="0").run(threading.Event())
+        except Fenced as error:
+            raised.append(error)
+
+    bus.publish(WORKFLOWS, completed())
+    thread = threading.Thread(target=replaced)
+    thread.start()
+    wait_for("the first member's work", lambda: len(handled) > 0)
+    with running(EventConsumer(bus, group, [WORKFLOWS], lambda _: None, instance="0").run):
+        wait_for("the first member's end", lambda: not thread.is_alive())
+    assert len(raised) == 1
     bus.close()
 
 

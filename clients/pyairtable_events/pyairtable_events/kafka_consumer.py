@@ -9,7 +9,7 @@ import confluent_kafka
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from pyairtable_events.errors import BusFailed
+from pyairtable_events.errors import BusFailed, EventsError, Fenced
 from pyairtable_events.kafka_errors import REFUSED, REQUEST_TIMEOUT, Trouble, error_of
 from pyairtable_events.record import Assigned, EndOfPartition, Headers, Partition, Record
 
@@ -41,7 +41,7 @@ class KafkaConsumer:
         if instance is not None:
             settings["group.instance.id"] = instance
         self._consumer = confluent_kafka.Consumer(settings, logger=log)
-        self._client = client
+        self._client, self._static = client, instance is not None
         self._admin: AdminClient | None = None
 
     def subscribe(self, topics: Sequence[str], assigned: Assigned, revoked: Assigned, lost: Assigned) -> None:
@@ -57,8 +57,6 @@ class KafkaConsumer:
         message = self._consumer.poll(timeout)
         if (trouble := self._trouble.last) is not None and trouble.code() in REFUSED:
             raise BusFailed(f"{self._group}: {trouble.str()}")
-        if self._trouble.fatal is not None:
-            raise self._trouble.error(self._group, self._trouble.fatal)
         if message is None:
             return None
         error = message.error()
@@ -66,11 +64,8 @@ class KafkaConsumer:
             return _record(message)
         if error.code() == KafkaError._PARTITION_EOF:
             return EndOfPartition(Partition(message.topic() or "", message.partition() or 0), message.offset() or 0)
-        # An error that ends the client comes with a code of its own, and isn't marked as one.
-        if error.fatal() or error.code() == KafkaError._FATAL:
-            raise self._trouble.error(self._group, error)
-        if error.code() in REFUSED:
-            raise BusFailed(f"{self._group}: {error.str()}")
+        if error.fatal() or error.code() == KafkaError._FATAL or error.code() in REFUSED:
+            raise self._failure(error)
         log.warning("%s: %s", self._group, error.str())
         return None
 
@@ -79,7 +74,14 @@ class KafkaConsumer:
         try:
             self._consumer.commit(offsets=topic_partitions(offsets), asynchronous=False)
         except KafkaException as failure:
-            raise self._trouble.error(self._group, error_of(failure)) from None
+            raise self._failure(error_of(failure)) from None
+
+    def _failure(self, error: KafkaError) -> EventsError:
+        # The code of what ended a consumer is hidden behind that of any end, which isn't marked as fatal either. A
+        # static member ends when another one has its instance, and for nothing else.
+        if self._static and error.code() == KafkaError._FATAL:
+            return Fenced(f"{self._group}: {error.str()}")
+        return self._trouble.error(self._group, error)
 
     def metadata(self) -> Any:
         """Return the membership that a transaction commits offsets for."""

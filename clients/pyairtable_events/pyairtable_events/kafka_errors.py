@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 REQUEST_TIMEOUT: Final = 30.0
 """Seconds a request to a coordinator may take, retries included."""
 RAISED: Final = (KafkaException, SystemError)
-"""What librdkafka's binding raises: an error in its own callbacks may come as the cause of a SystemError."""
+"""What librdkafka's binding raises: the error that ends a producer may come as the cause of a SystemError."""
 
 _FENCED: Final = frozenset(
     {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.FENCED_INSTANCE_ID}
@@ -40,18 +40,14 @@ REFUSED: Final = frozenset(
 
 
 class Trouble:
-    """Takes the errors that librdkafka tells of by itself: they explain a timeout, or a client's end."""
+    """The last error that librdkafka told of by itself: it explains a timeout."""
 
     def __init__(self) -> None:
         self.last: KafkaError | None = None
-        self.fatal: KafkaError | None = None
-        """After it the client does nothing any more."""
 
     def __call__(self, error: KafkaError) -> None:
         """Keep an error."""
         self.last = error
-        if error.fatal():
-            self.fatal = error
         log.warning("Kafka: %s", error.str())
 
     def explain(self, text: str) -> str:
@@ -60,11 +56,9 @@ class Trouble:
 
     def error(self, who: str, error: KafkaError) -> EventsError:
         """Return what to raise: Fenced, PartitionsLost or BusFailed."""
-        # The code of a client that ended says no more than that.
-        code = self.fatal.code() if self.fatal is not None else error.code()
-        if code in _FENCED:
+        if error.code() in _FENCED:
             return Fenced(f"{who}: {error.str()}")
-        if code in _GONE:
+        if error.code() in _GONE:
             return PartitionsLost(f"{who}: {error.str()}")
         return BusFailed(self.explain(f"{who}: {error.str()}"))
 

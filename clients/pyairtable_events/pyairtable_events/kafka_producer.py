@@ -112,9 +112,6 @@ class KafkaProducer:
                 self._producer.poll(0.1)
             except RAISED as failure:
                 self._end = PublishFailed(self._trouble.explain(f"the producer ended: {error_of(failure).str()}"))
-            if self._end is None and self._trouble.fatal is not None:
-                self._end = PublishFailed(f"the producer ended: {self._trouble.fatal.str()}")
-            if self._end is not None:
                 self._give_up()
                 return
 
