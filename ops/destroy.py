@@ -14,9 +14,10 @@ from ops.workspace import Workspace
 
 _NAMED: Final = 20
 """Protected resources that are named; the rest is counted."""
-_CRASHED: Final = "error reading from server: EOF"
-"""What the engine says when a plugin ends amid a call. That of Kubernetes does, now and then, when an object is gone at
-once (pulumi-kubernetes#4078): a destroy goes on after the first time."""
+CRASHED: Final = "a plugin of the engine crashed; what it was deleting is asked for, and the rest goes on"
+_CRASHES: Final = ("error reading from server: ", "exited prematurely")
+"""What the engine says when a plugin ends amid a call. The vendor's of Kubernetes does, now and then, when an object is
+gone at once (pulumi-kubernetes#4078): a destroy goes on after the first time."""
 
 
 def destroy(workspace: Workspace, reporter: Reporter, doing: str = "destroy") -> dict[str, Any]:
@@ -33,9 +34,9 @@ def destroy(workspace: Workspace, reporter: Reporter, doing: str = "destroy") ->
         try:
             unsettled = _delete(engine, reporter, phases, changes)
         except Failure as error:
-            if _CRASHED not in str(error):
+            if not crashed(error):
                 raise
-            reporter.say("a plugin of the engine crashed; what it was deleting is asked for, and the rest goes on")
+            reporter.say(CRASHED)
             unsettled = _delete(engine, reporter, phases, changes)
     return {
         "stack": workspace.stack,
@@ -43,6 +44,11 @@ def destroy(workspace: Workspace, reporter: Reporter, doing: str = "destroy") ->
         "unsettled": unsettled,
         "seconds": round(phases.elapsed, 2),
     }
+
+
+def crashed(error: Failure) -> bool:
+    """Tell whether a plugin ended amid its work, rather than that it refused something."""
+    return any(text in str(error) for text in _CRASHES)
 
 
 def _delete(engine: Engine, reporter: Reporter, phases: Phases, changes: Counter[str]) -> list[str]:

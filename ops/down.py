@@ -1,15 +1,18 @@
 """``ops down``: remove everything that ``up`` made. Of other stacks than dev, that is what ``ops destroy`` deletes."""
 
 import os
+from collections import Counter
 from typing import Any
 
 from config.target import Destination, MadeCluster, check_reachable
 from lab import cluster as lab
+from ops.destroy import CRASHED, crashed
 from ops.destroy import destroy as destroy_resources
 from ops.failure import Failure, InterruptedFailure
 from ops.operation import observed
 from ops.phases import Phases
 from ops.progress import EngineProgress, Reporter
+from ops.recovery import recover
 from ops.stack import Engine
 from ops.state_folder import keepers, remove_own, told
 from ops.target import TargetError, identity, stack_target
@@ -74,10 +77,25 @@ def destroy(workspace: Workspace, reporter: Reporter) -> dict[str, int]:
     engine.clear_remains()
     if engine.select() is None:
         return {}
-    with observed(engine, reporter, "pulumi destroy", _stopped) as (progress, on_event):
-        engine.destroy(on_event)
+    changes: Counter[str] = Counter()
+    try:
+        _delete(engine, reporter, changes)
+    except Failure as error:
+        if not crashed(error):
+            raise
+        reporter.say(CRASHED)
+        recover(engine, reporter)
+        _delete(engine, reporter, changes)
     engine.run("stack", "rm", workspace.stack, "--yes", "--preserve-config")
-    return dict(sorted(progress.changes.items()))
+    return dict(sorted(changes.items()))
+
+
+def _delete(engine: Engine, reporter: Reporter, changes: Counter[str]) -> None:
+    with observed(engine, reporter, "pulumi destroy", _stopped) as (progress, on_event):
+        try:
+            engine.destroy(on_event)
+        finally:
+            changes.update(progress.changes)
 
 
 def _stopped(_progress: EngineProgress) -> InterruptedFailure:

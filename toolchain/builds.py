@@ -8,6 +8,7 @@ from typing import Final
 
 import versions
 from toolchain.cache import Entry, digest
+from toolchain.repairs import DELETION, Repair
 
 MODULES: Final = Path(__file__).parent
 """Directory of our Go modules; each has a committed go.mod and go.sum."""
@@ -46,6 +47,8 @@ class Build:
     """Files that are put beside the binaries and made executable."""
     embedded: tuple[Borrowed, ...] = ()
     """Files that the sources embed; they are copied beside them for the build."""
+    repair: Repair | None = None
+    """A change of a module that ``module`` pins."""
     unchecked: tuple[str, ...] = ()
     """Module patterns the public checksum database does not know; go.sum alone vouches for them."""
     seconds: int
@@ -61,10 +64,11 @@ class Build:
         recipe = (_RECIPE, versions.GO, platform.system(), platform.machine(), self.name)
         flags = (repr(sorted(self.binaries.items())), repr(sorted(self.linker.items())))
         borrowed = tuple(repr(one) for one in (*self.scripts, *self.embedded))
+        repair = () if self.repair is None else (repr(self.repair),)
         files: list[bytes | str] = []
         for file in self.files(modules):
             files += [str(file.relative_to(modules)), file.read_bytes()]
-        return digest(*recipe, *flags, *borrowed, *files)
+        return digest(*recipe, *flags, *borrowed, *repair, *files)
 
     def files(self, modules: Path = MODULES) -> list[Path]:
         """The source files, and the locks of the modules that files are borrowed from; tests are left out."""
@@ -106,6 +110,7 @@ BUILDS: Final = (
                 file="cmd/pulumi-resource-kubernetes/schema.json",
             ),
         ),
+        repair=DELETION,
         unchecked=_PULUMI,
         seconds=385,
     ),

@@ -10,6 +10,7 @@ from typing import Final
 from toolchain.builds import MODULES, Borrowed, Build
 from toolchain.go import Go
 from toolchain.process import Processes
+from toolchain.repairs import put_in
 
 Tell = Callable[[str, int, int], None]
 """Called with what is being done, and how many packages of how many are done."""
@@ -49,6 +50,9 @@ def compile_into(directory: Path, build: Build, go: Go, processes: Processes, te
     def downloading(text: str) -> None:
         tell(_shortened(text), 0, 0)
 
+    if build.repair is not None:
+        module = go.module_directory(processes, source, build.repair.module, build.unchecked, downloading)
+        put_in(build.repair, module, work / "repaired", source / "go.mod")
     total = go.packages(processes, source, list(build.binaries.values()), build.unchecked, downloading)
     compiled = 0
     tell("compiling", 0, total)

@@ -84,6 +84,11 @@ def test_a_destroy_goes_on_once_when_a_plugin_crashes(stack: FileStack) -> None:
     stack.crash(1)
     code(stack.ops("destroy", "--stack", "dev"), 0)
     assert (stack.files(), stack.names()) == ({}, [])
+    code(stack.ops("up"), 0)
+    stack.crash(1)
+    down = code(stack.ops("down"), 0)
+    assert "a plugin of the engine crashed; what it was deleting is asked for, and the rest goes on" in down.stderr
+    assert stack.files() == {}
 
 
 def test_a_stack_that_makes_its_cluster_is_brought_up_without_one_and_finds_it_afterwards(tmp_path: Path) -> None:

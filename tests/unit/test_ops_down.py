@@ -12,6 +12,7 @@ import pytest
 
 from config.literals import PROJECT
 from ops import __main__ as command_line
+from ops.destroy import crashed
 from ops.failure import Failure
 from ops.up import preflight
 from ops.workspace import Workspace, write_private
@@ -192,3 +193,17 @@ def test_dev_s_end_leaves_another_stack_its_state(another: bool, checkout: Check
     assert (state.exists(), dev.passphrase_file.exists()) == (another, another)
     assert dev.state.exists() is another
     assert not dev.state_file.exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("deleting failed: error reading from server: EOF", True),
+        ("deleting failed: error reading from server: connection reset by peer", True),
+        ("Detected that resource-kubernetes-v4.24.0/pulumi-resource-kubernetes exited prematurely.", True),
+        ("deleting failed: resource is protected", False),
+        ("connect: connection refused", False),
+    ],
+)
+def test_a_crash_is_told_from_a_refusal(said: str, expected: bool) -> None:
+    assert crashed(Failure(said, "look")) is expected
