@@ -94,6 +94,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for what, which in (
         ("Kubernetes API, scheduler, kubelets", version(str(program("kube-apiserver")), "--version")),
         ("container runtime", version(str(program("containerd")), "--version")),
+        (
+            "Pulumi's plugin for Kubernetes",
+            f"{versions.PULUMI_KUBERNETES}, its deletions repaired: toolchain/repairs.py",
+        ),
         ("Kafka brokers", versions.KAFKA),
         ("clients", "librdkafka (confluent-kafka), Kafka's Java tools, kcat"),
     ):
