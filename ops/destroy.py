@@ -1,7 +1,8 @@
 """``ops destroy``: delete what the stack made; the stack itself, its configuration and the lab stay."""
 
 from collections import Counter
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 from ops.attached import attached
 from ops.failure import Failure, InterruptedFailure
@@ -12,9 +13,9 @@ from ops.recovery import recover
 from ops.stack import Engine
 from ops.workspace import Workspace
 
+_T = TypeVar("_T")
 _NAMED: Final = 20
 """Protected resources that are named; the rest is counted."""
-CRASHED: Final = "a plugin of the engine crashed; what it was deleting is asked for, and the rest goes on"
 _CRASHES: Final = ("error reading from server: ", "exited prematurely")
 """What the engine says when a plugin ends amid a call. The vendor's of Kubernetes does, now and then, when an object is
 gone at once (pulumi-kubernetes#4078): a destroy goes on after the first time."""
@@ -31,19 +32,39 @@ def destroy(workspace: Workspace, reporter: Reporter, doing: str = "destroy") ->
         engine = attached(workspace)
         check_unprotected(workspace.stack, engine.protected())
         changes: Counter[str] = Counter()
-        try:
-            unsettled = _delete(engine, reporter, phases, changes)
-        except Failure as error:
-            if not crashed(error):
-                raise
-            reporter.say(CRASHED)
-            unsettled = _delete(engine, reporter, phases, changes)
+
+        def delete() -> list[str]:
+            return _delete(engine, reporter, phases, changes)
+
+        unsettled = going_on(delete, delete, reporter)
     return {
         "stack": workspace.stack,
         "changes": dict(sorted(changes.items())),
         "unsettled": unsettled,
         "seconds": round(phases.elapsed, 2),
     }
+
+
+def going_on(delete: Callable[[], _T], again: Callable[[], _T], reporter: Reporter) -> _T:
+    """Delete, and after the first crash of a plugin do so ``again``; raises what else, or what then, goes wrong."""
+    try:
+        return delete()
+    except Failure as error:
+        if not crashed(error):
+            raise
+        reporter.say("a plugin of the engine crashed; what it was deleting is asked for, and the rest goes on")
+        return again()
+
+
+def delete_resources(
+    engine: Engine, reporter: Reporter, stopped: Callable[[EngineProgress], InterruptedFailure], changes: Counter[str]
+) -> None:
+    """Run the engine's destroy and count what it does, whether it ends well or not."""
+    with observed(engine, reporter, "pulumi destroy", stopped) as (progress, on_event):
+        try:
+            engine.destroy(on_event)
+        finally:
+            changes.update(progress.changes)
 
 
 def crashed(error: Failure) -> bool:
@@ -56,14 +77,8 @@ def _delete(engine: Engine, reporter: Reporter, phases: Phases, changes: Counter
     settled = recover(engine, reporter)
     if settled and settled.again:
         reporter.say(f"may be there, and aren't deleted, because an update was killed: {', '.join(settled.again)}")
-    with (
-        phases.phase("pulumi destroy"),
-        observed(engine, reporter, "pulumi destroy", _stopped) as (progress, on_event),
-    ):
-        try:
-            engine.destroy(on_event)
-        finally:
-            changes.update(progress.changes)
+    with phases.phase("pulumi destroy"):
+        delete_resources(engine, reporter, _stopped, changes)
     return list(settled.again) if settled else []
 
 

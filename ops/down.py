@@ -6,10 +6,9 @@ from typing import Any
 
 from config.target import Destination, MadeCluster, check_reachable
 from lab import cluster as lab
-from ops.destroy import CRASHED, crashed
+from ops.destroy import delete_resources, going_on
 from ops.destroy import destroy as destroy_resources
 from ops.failure import Failure, InterruptedFailure
-from ops.operation import observed
 from ops.phases import Phases
 from ops.progress import EngineProgress, Reporter
 from ops.recovery import recover
@@ -78,24 +77,17 @@ def destroy(workspace: Workspace, reporter: Reporter) -> dict[str, int]:
     if engine.select() is None:
         return {}
     changes: Counter[str] = Counter()
-    try:
-        _delete(engine, reporter, changes)
-    except Failure as error:
-        if not crashed(error):
-            raise
-        reporter.say(CRASHED)
+
+    def delete() -> None:
+        delete_resources(engine, reporter, _stopped, changes)
+
+    def again() -> None:
         recover(engine, reporter)
-        _delete(engine, reporter, changes)
+        delete()
+
+    going_on(delete, again, reporter)
     engine.run("stack", "rm", workspace.stack, "--yes", "--preserve-config")
     return dict(sorted(changes.items()))
-
-
-def _delete(engine: Engine, reporter: Reporter, changes: Counter[str]) -> None:
-    with observed(engine, reporter, "pulumi destroy", _stopped) as (progress, on_event):
-        try:
-            engine.destroy(on_event)
-        finally:
-            changes.update(progress.changes)
 
 
 def _stopped(_progress: EngineProgress) -> InterruptedFailure:

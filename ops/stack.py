@@ -24,7 +24,7 @@ from ops.failure import Failure
 from ops.leftovers import MARK, end_leftovers
 from ops.stack_config import MASTER_SECRET_KEY, find, insert
 from ops.stale_lock import is_stale
-from ops.state_folder import resources_of
+from ops.state_folder import latest_of, resources_of
 from ops.workspace import DEV, Workspace, write_private
 
 PARALLEL: Final = 64
@@ -177,8 +177,7 @@ class Engine:
         """
         if self.settings["PULUMI_BACKEND_URL"].startswith(f"file://{self.workspace.backend}"):
             with contextlib.suppress(OSError, ValueError, KeyError):
-                latest = json.loads(self.workspace.state_file.read_text())["checkpoint"]["latest"] or {}
-                return bool(latest.get("pending_operations"))
+                return bool(latest_of(self.workspace.state_file).get("pending_operations"))
         return bool(self.deployment().get("pending_operations"))
 
     def resource_count(self) -> int:

@@ -96,6 +96,11 @@ def others(workspace: Workspace) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def latest_of(file: Path) -> dict[str, Any]:
+    """Return what a state file says of resources, empty before the first; raises OSError, ValueError, KeyError."""
+    return dict(json.loads(file.read_text())["checkpoint"]["latest"] or {})
+
+
 def resources_of(deployment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the resources of a state, the stack itself and providers apart."""
     return [entry for entry in deployment.get("resources") or [] if not entry["type"].startswith("pulumi:")]
@@ -152,7 +157,7 @@ def _passphrase(workspace: Workspace) -> str | None:
 
 def _has_resources(file: Path) -> bool:
     try:
-        latest = json.loads(file.read_text())["checkpoint"]["latest"] or {}
+        latest = latest_of(file)
         return bool(resources_of(latest) or latest.get("pending_operations"))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         # What can't be read may be all there is of a stack.

@@ -21,6 +21,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from assets.connect.build import CONVERTER, HEALTH
 from assets.readiness.build import build, pack
+from config.literals import DEAD_LETTERS
 from contracts.subject import Subject
 from lab.images import tools_classpath
 from lab.images.connect_plugins import plugins
@@ -32,7 +33,6 @@ from tests.e2e.harness import wait_for
 
 pytestmark = pytest.mark.broker
 
-DEAD_LETTERS: Final = "pyairtable.dlq.events"
 HEALTH_PORT: Final = 9404
 SCHEMA: Final = json.dumps({"type": "record", "name": "Line", "fields": [{"name": "text", "type": "string"}]})
 UNIT_MS: Final = 500

@@ -118,7 +118,7 @@ class KafkaProducer:
     def _give_up(self) -> None:
         reason = self._end or PublishFailed("the producer was closed before Kafka answered")
         for future in list(self._waiting):
-            settle(future, reason)
+            _settle(future, reason)
 
 
 class KafkaTransactionalProducer:
@@ -223,9 +223,9 @@ def _produce(
 
     def answered(error: KafkaError | None, message: Message) -> None:
         if error is None:
-            settle(future, Delivery(message.topic() or "", message.partition() or 0, message.offset() or 0))
+            _settle(future, Delivery(message.topic() or "", message.partition() or 0, message.offset() or 0))
         else:
-            settle(future, _refused(record, error, trouble))
+            _settle(future, _refused(record, error, trouble))
 
     partition = _ANY_PARTITION if record.partition is None else record.partition
     try:
@@ -238,7 +238,7 @@ def _produce(
             on_delivery=answered,
         )
     except RAISED as failure:
-        settle(future, _refused(record, error_of(failure), trouble))
+        _settle(future, _refused(record, error_of(failure), trouble))
 
 
 def _refused(record: Outgoing, error: KafkaError, trouble: Trouble) -> PublishFailed:
@@ -247,7 +247,7 @@ def _refused(record: Outgoing, error: KafkaError, trouble: Trouble) -> PublishFa
     return PublishFailed(trouble.explain(f"{record.topic}: {error.str()}"))
 
 
-def settle(future: "Future[Delivery]", outcome: Delivery | PublishFailed) -> None:
+def _settle(future: "Future[Delivery]", outcome: Delivery | PublishFailed) -> None:
     """Give a future its outcome, unless it has one: an answer may come after everything was given up."""
     with contextlib.suppress(InvalidStateError):
         if isinstance(outcome, Delivery):

@@ -99,7 +99,7 @@ class MemoryLog:
 
     def append(self, record: Outgoing, transaction: _Transaction | None = None) -> Delivery:
         """Append a record, to be seen when its transaction commits; raises PublishFailed, RecordTooLarge."""
-        check_size(record, self._largest.get(record.topic))
+        _check_size(record, self._largest.get(record.topic))
         with self.changed:
             count = len(self.partitions(record.topic))
             number = zlib.crc32(record.key or b"") % count if record.partition is None else record.partition
@@ -237,7 +237,7 @@ class MemoryTransactionalProducer:
         self._log.check(self._id, self._epoch)
 
         def appended() -> Delivery:
-            check_size(record, self._largest)
+            _check_size(record, self._largest)
             return self._log.append(record, transaction)
 
         future = _settled(appended)
@@ -356,7 +356,7 @@ class MemoryConsumer:
         return None
 
 
-def check_size(record: Outgoing, largest: int | None) -> None:
+def _check_size(record: Outgoing, largest: int | None) -> None:
     """Raise RecordTooLarge for a record of more bytes than that."""
     size = len(record.value or b"") + len(record.key or b"")
     if largest is not None and size > largest:
