@@ -132,6 +132,8 @@ def _show(status: Status) -> None:
     _console.print(processes, machines)
     used = "" if status.cpu_cores is None else f", {status.cpu_cores:.2f} cores"
     _console.print(f"{status.state}; {status.memory_bytes / 2**30:.2f} GiB{used}", markup=False)
+    for phrase in status.wrong:
+        _console.print(f"- {phrase}", markup=False)
 
 
 def _mark(good: bool, yes: str, no: str) -> str:

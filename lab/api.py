@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from lab.errors import LabError
+from lab.errors import LabError, Unanswered
 
 
 class Api:
@@ -33,7 +33,10 @@ class Api:
             self._tls.load_cert_chain(user["client-certificate"], user["client-key"])
 
     def request(self, method: str, path: str, body: object = None, content: str = "application/json") -> Any:
-        """Send one request; return the decoded answer, or raise LabError with what the server said."""
+        """Send one request and return the decoded answer.
+
+        Raises LabError with what the server said, Unanswered when it said nothing.
+        """
         connection = http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._tls)
         try:
             headers = {**self._headers, "Content-Type": content}
@@ -78,8 +81,8 @@ class Api:
         finally:
             connection.close()
 
-    def _unanswered(self, error: Exception) -> LabError:
-        return LabError(
+    def _unanswered(self, error: Exception) -> Unanswered:
+        return Unanswered(
             f"the lab's API server at {self._host}:{self._port} does not answer ({error}); see `python -m lab status`"
         )
 

@@ -3,19 +3,19 @@
 import http.client
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from lab import cgroups, container_runtime, control_plane, machine, machine_images, network, objects, template
 from lab.api import Api
-from lab.errors import LabError
+from lab.errors import LabError, Unanswered
 from lab.machine_record import record
 from lab.paths import Layout
 from lab.pki import Pki
 from lab.plan import CONTROL_PLANE, Machine
 from lab.process import Processes
-from lab.status import ready_nodes
+from lab.status import expected, ready_nodes
 from lab.steps import Cancel, Report, Step, run
 
 
@@ -29,6 +29,9 @@ def bring_up(
     files.volumes.mkdir(exist_ok=True)
     _make_mount_points(files, machines[0])
     run(_Start(files, machines, archives, cancel, report).steps(), cancel)
+    processes = Processes(files)
+    for name in expected(machines):
+        processes.check(name)
 
 
 def add_images(
@@ -188,16 +191,33 @@ class _Start:
         self.processes.start(machine.daemon(machine.PROXY, place, self.files, self.pki, holder))
 
     def wait_nodes(self) -> None:
-        """Wait until every node takes pods and every process still runs."""
-        api = self.api()
-        seen: set[str] = set()
+        """Wait until every node takes pods."""
+        wait_together({place.name for place in self.machines}, self.ready_nodes, self.cancel, self.report)
 
-        def ready() -> bool:
-            for place in self.machines:
-                self.processes.check(machine.process_name(machine.KUBELET, place))
-            for name in sorted(ready_nodes(api, self.since) - seen):
-                seen.add(name)
-                self.report(f"{name} is ready")
-            return len(seen) == len(self.machines)
+    def ready_nodes(self) -> set[str]:
+        """Return the nodes that take pods: none while the API server is late with its answer."""
+        for place in self.machines:
+            self.processes.check(machine.process_name(machine.KUBELET, place))
+        try:
+            return ready_nodes(self.api(), self.since)
+        except Unanswered:
+            self.processes.check(control_plane.API_SERVER)
+            return set()
 
-        self.cancel.wait_for(f"all {len(self.machines)} nodes ready", ready, timeout=180, poll=0.1)
+
+def wait_together(names: set[str], ready: Callable[[], set[str]], cancel: Cancel, report: Report) -> None:
+    """Wait until all nodes are ready at one moment, and report each when it's ready the first time.
+
+    A controller manager that has seen a node late may taint it again, and takes that back at its next look, five
+    seconds later.
+    """
+    said: set[str] = set()
+
+    def together() -> bool:
+        now = ready()
+        for name in sorted(now - said):
+            said.add(name)
+            report(f"{name} is ready")
+        return now >= names
+
+    cancel.wait_for(f"all {len(names)} nodes ready", together, timeout=180, poll=0.1)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from lab import cgroups, control_plane, machine, network
 from lab.api import Api
@@ -18,6 +18,9 @@ from lab.process import Processes
 
 State = Literal["healthy", "unhealthy", "stopped"]
 Link = Literal["up", "down", "none"]
+
+_PATIENCE: Final = 10.0
+"""Seconds for an answer of the API server: right after its start, on a busy machine, one takes several."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +59,8 @@ class Status:
     """The lab at one moment."""
 
     state: State
+    wrong: tuple[str, ...]
+    """What keeps a running lab from being healthy, one phrase each."""
     api: bool
     """Whether the API server is ready."""
     processes: tuple[ProcessStatus, ...]
@@ -87,7 +92,7 @@ def collect(layout: Layout, sample: float = 0.0) -> Status:
     api, nodes = False, set[str]()
     if found[control_plane.API_SERVER] is not None:
         try:
-            client = Api(layout.kubeconfig, timeout=2)
+            client = Api(layout.kubeconfig, timeout=_PATIENCE)
             api = client.ready()
             nodes = ready_nodes(client) if api else nodes
         except (LabError, OSError):
@@ -98,18 +103,30 @@ def collect(layout: Layout, sample: float = 0.0) -> Status:
         for each in planned
     )
     members = processes.owned() | cgroups.processes() if running else set()
-    complete = api and all(found.values()) and all(one.ready and one.link == "up" for one in machines)
+    states = tuple(
+        ProcessStatus(name=name, running=identity is not None, pid=identity.pid if identity else None)
+        for name, identity in found.items()
+    )
+    wrong = _wrong(api, states, machines) if running else ()
     return Status(
-        state="healthy" if complete else "unhealthy" if running else "stopped",
+        state="unhealthy" if wrong else "healthy" if running else "stopped",
+        wrong=wrong,
         api=api,
-        processes=tuple(
-            ProcessStatus(name=name, running=identity is not None, pid=identity.pid if identity else None)
-            for name, identity in found.items()
-        ),
+        processes=states,
         zones=tuple(_zone(name, [each for each in machines if each.zone == name]) for name in zones(planned)),
         machines=machines,
         memory_bytes=sum(map(_memory, members)),
         cpu_cores=_cores(members, sample) if sample > 0 else None,
+    )
+
+
+def _wrong(api: bool, processes: Iterable[ProcessStatus], machines: Iterable[MachineStatus]) -> tuple[str, ...]:
+    links = {"down": "is down", "none": "is missing"}
+    return (
+        *(f"{each.name} doesn't run" for each in processes if not each.running),
+        *(f"the link of {each.name} {links[each.link]}" for each in machines if each.link != "up"),
+        *([] if api else ["the API server isn't ready"]),
+        *(f"{each.name} takes no pods" for each in machines if api and not each.ready),
     )
 
 

@@ -217,6 +217,9 @@ def _iceberg(connector: ConnectorSpec, iceberg: IcebergSpec) -> dict[str, str]:
         "iceberg.control.commit.interval-ms": str(milliseconds(iceberg.commit_interval)),
         "iceberg.coordinator.transactional.prefix": prefix,
         "iceberg.kafka.auto.offset.reset": _missed_commits(milliseconds(iceberg.commit_interval)),
+        # A connection is made step by step, one at each call of the task: ten seconds would end before TLS and SCRAM
+        # are through where no records come, again and again.
+        "iceberg.kafka.socket.connection.setup.timeout.ms": "30000",
     }
 
 

@@ -12,6 +12,9 @@ HEALTH_EXTENSION = "platform.connect.Health"
 """Class of the REST extension that answers probes and restarts what failed, see assets/connect/README.md."""
 LARGEST_REQUEST = 32 * 2**20
 """Bytes: the producers' whole buffer (``buffer.memory``), above which nothing could be sent."""
+_METADATA_SECONDS = 5
+"""For an answer of a machine's metadata: the SDK's one second is short when all tasks of a machine ask at once, and a
+task that got no credentials fails (AWS SDKs and Tools Reference Guide, «IMDS credential provider»)."""
 _AUTHENTICATION = "org.apache.kafka.connect.rest.basic.auth.extension.BasicAuthSecurityRestExtension"
 _LOGIN = "org.apache.kafka.connect.rest.basic.auth.extension.PropertyFileLoginModule"
 
@@ -63,8 +66,10 @@ def worker_properties(kafka: KafkaClusterSpec, namespace: str) -> dict[str, str]
             for topic in ("config", "offset", "status")
         },
         "topic.creation.enable": "false",
-        # A sink's task answers its coordinator at least this often.
-        "offset.flush.interval.ms": "10000",
+        # A sink's task without new records isn't called between two flushes, and what it does beside them waits:
+        # Iceberg's clients take a dozen calls to join their group, and answer a request to commit at the next one
+        # (apache/iceberg#17193). A flush that has nothing to commit asks no broker.
+        "offset.flush.interval.ms": "1000",
         # How long the tasks of a worker that is gone wait for its return: a restarted pod is back sooner (KIP-415).
         "scheduled.rebalance.max.delay.ms": "60000",
         "key.converter": "org.apache.kafka.connect.storage.StringConverter",
@@ -110,6 +115,7 @@ def worker_files(connect: ConnectSpec, kafka: KafkaClusterSpec, namespace: str, 
                 *machine_options(connect.jvm),
                 f"-Dlog4j2.configurationFile={paths.LOGGING}",
                 f"-Djava.security.auth.login.config={paths.JAAS}",
+                f"-Daws.ec2MetadataServiceTimeout={_METADATA_SECONDS}",
                 *connect.jvm.options,
             ]
         ),

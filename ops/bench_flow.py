@@ -32,7 +32,7 @@ RECORD_BYTES: Final = 1024
 HEAP: Final = 512 * 2**20
 """Of the worker by hand, in bytes: what the platform's has by config/overlays/event-platform.yaml."""
 _BROKER: Final = "kafka.Kafka"
-_OTHER: Final = {"offset.flush.interval.ms": "10000"}
+_OTHER: Final = {"offset.flush.interval.ms": "1000"}
 """Of the worker by hand, beside the defaults: an idle sink answers its coordinator only that often, and with the
 default of a minute no run would end."""
 

@@ -45,6 +45,14 @@ def status() -> dict[str, Any]:
     return document
 
 
+def wrong() -> list[str]:
+    """What keeps the lab from being healthy; it has to run."""
+    now = status()
+    assert now["state"] != "stopped"
+    phrases: list[str] = now["wrong"]
+    return phrases
+
+
 def remains() -> dict[str, object]:
     """Everything of the lab on this machine; processes the kernel has still to bury don't count."""
     folders = (

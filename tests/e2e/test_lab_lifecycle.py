@@ -16,7 +16,7 @@ from lab.paths import layout
 from lab.plan import MACHINES, ZONES
 from lab.process import Processes
 from lab.template import image_digest
-from tests.e2e.bare_lab import ASK, LAB, NAMESPACED, ask, ask_from, claim, kubectl, lab, pod, remains, status
+from tests.e2e.bare_lab import ASK, LAB, NAMESPACED, ask, ask_from, claim, kubectl, lab, pod, remains, status, wrong
 from tests.e2e.harness import ROOT, run, wait_for
 from toolchain.programs import program
 
@@ -49,7 +49,7 @@ def test_started_twice_and_stopped_twice(before: dict[str, object]) -> None:
     assert "node-c is ready" in lab("start").out
     assert "the lab is running" in lab("start").out
     now = status()
-    assert now["state"] == "healthy"
+    assert (now["state"], now["wrong"]) == ("healthy", [])
     assert [(zone["name"], zone["ready"], zone["link"]) for zone in now["zones"]] == [
         (zone, True, "up") for zone in ZONES
     ]
@@ -74,7 +74,7 @@ def test_killed_start_is_completed_by_the_next(before: dict[str, object], delay:
         time.sleep(delay)
         begun.kill()
     lab("start")
-    assert status()["state"] == "healthy"
+    assert wrong() == []
 
 
 def test_killed_start_is_removed_by_a_stop(before: dict[str, object]) -> None:
@@ -120,8 +120,9 @@ def test_dead_parts_are_started_again(before: dict[str, object]) -> None:
     for name in ("kube-scheduler", "kubelet-az-a", "namespace-az-b", "etcd"):
         os.kill(pid(name), signal.SIGKILL)
         wait_for(f"the end of {name}", lambda: status()["state"] == "unhealthy")
+        assert f"{name} doesn't run" in wrong()
         lab("start")
-        assert status()["state"] == "healthy"
+        assert wrong() == []
     assert pid("kube-apiserver") == api
 
 
@@ -133,7 +134,7 @@ def test_a_part_that_a_killed_start_did_not_record_is_taken_up(before: dict[str,
     (layout().processes / "containerd-az-b.json").unlink()
     assert status()["state"] == "unhealthy"
     lab("start")
-    assert status()["state"] == "healthy"
+    assert wrong() == []
     assert pid("containerd-az-b") == containerd
 
 
@@ -144,6 +145,7 @@ def test_cut_zone_is_lost_and_found(before: dict[str, object]) -> None:
         lab("cut-zone", "az-b")
     assert [zone["link"] for zone in status()["zones"]] == ["up", "down", "up"]
     wait_for("the loss of node-b", lambda: [zone["ready"] for zone in status()["zones"]] == [True, False, True])
+    assert wrong() == ["the link of node-b is down", "node-b takes no pods"]
     for _ in range(2):
         lab("heal-zone", "az-b")
     wait_for("the return of node-b", lambda: status()["state"] == "healthy")
@@ -222,5 +224,5 @@ def test_crash_of_the_machine_is_survived(before: dict[str, object]) -> None:
     network.remove(made_folder=False)
     network.namespace("az-a").touch()
     lab("start")
-    assert status()["state"] == "healthy"
+    assert wrong() == []
     assert Api(layout().kubeconfig).get("/api/v1/namespaces/kept")["status"]["phase"] == "Active"

@@ -3,9 +3,11 @@
 A resolver for a mount namespace of its own, RFC 1035 over UDP and no more of it than resolvers of libc and Go ask for.
 """
 
+import math
 import socketserver
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from ipaddress import IPv4Address
@@ -19,6 +21,7 @@ _ANSWER: Final = 0x8580
 """A response, authoritative, to what wanted recursion."""
 _NO_SUCH_NAME: Final = 3
 _TTL: Final = 1
+_KEPT_SECONDS: Final = 30
 
 Lookup = Callable[[], tuple[Mapping[str, str], Mapping[str, str]]]
 """Returns names that stand for others, and addresses by name; no name ends with a dot."""
@@ -85,14 +88,40 @@ def balancers(api: Api) -> dict[str, str]:
     return {point["hostname"]: point["ip"] for point in ingress}
 
 
+class Kept:
+    """A lookup whose last answer serves for half a minute, as resolvers have it; a name it lacks is looked for at once.
+
+    What is asked may take longer than a resolver's clients wait, where the machine is busy.
+    """
+
+    def __init__(self, lookup: Lookup, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lookup = lookup
+        self._clock = clock
+        self._until = -math.inf
+        self._known: tuple[Mapping[str, str], Mapping[str, str]] = {}, {}
+
+    def of(self, name: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """Return what is known, with this name where it is there."""
+        if self._clock() > self._until or not _leads(chain(name, *self._known)):
+            self._known = self._lookup()
+            self._until = self._clock() + _KEPT_SECONDS
+        return self._known
+
+
+def _leads(steps: Sequence[tuple[str, int, str]]) -> bool:
+    return bool(steps) and steps[-1][1] == A
+
+
 @contextmanager
 def resolver(address: str, lookup: Lookup, configuration: Path) -> Iterator[None]:
     """Answer on port 53 of an address, and write what ``/etc/resolv.conf`` has to be for it."""
 
+    kept = Kept(lookup)
+
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             packet, socket = self.request
-            socket.sendto(answer(packet, *lookup()), self.client_address)
+            socket.sendto(answer(packet, *kept.of(question(packet)[0])), self.client_address)
 
     configuration.write_text(f"nameserver {address}\noptions timeout:2 attempts:3\n")
     with socketserver.ThreadingUDPServer((address, 53), Handler) as server:

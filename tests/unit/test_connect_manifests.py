@@ -14,7 +14,7 @@ from manifests.connect_connector import ceiling, connector_config, plain_secrets
 from manifests.connect_objects import connect_autoscaler
 from manifests.connect_stateful_set import connect_stateful_set
 from manifests.connect_topics import connect_acl, internal_topics
-from manifests.connect_worker import worker_properties
+from manifests.connect_worker import worker_files, worker_properties
 from manifests.unsafe import UnsafeManifest
 from tests.specs import combined
 from tests.unit.test_config_bad_inputs import dev
@@ -128,6 +128,20 @@ def test_a_sinks_first_commit_can_be_taken_up_by_the_next_coordinator() -> None:
     assert config_of("lake")["iceberg.kafka.auto.offset.reset"] == "by_duration:PT90000S"
     often = {**LAKE, "iceberg": {**LAKE["iceberg"], "commit_interval": "5s"}}
     assert config_of("lake", connectors=[often])["iceberg.kafka.auto.offset.reset"] == "by_duration:PT1500S"
+
+
+def test_a_sink_without_records_is_called_often_enough_to_join_its_group() -> None:
+    """A connection takes a dozen calls of the task, with TLS and SCRAM: it must not be given up before."""
+    calls = int(worker_properties(combined(), "kafka")["offset.flush.interval.ms"])
+    assert int(config_of("lake")["iceberg.kafka.socket.connection.setup.timeout.ms"]) >= 24 * calls
+
+
+def test_workers_wait_for_a_machines_metadata_unless_their_stack_says_otherwise() -> None:
+    connect = spec(jvm={"heap": "1Gi", "options": ["-Daws.ec2MetadataServiceTimeout=9"]})
+    options = worker_files(connect, combined(), "kafka", "")["options"].splitlines()
+    asked = [option for option in options if "MetadataServiceTimeout" in option]
+    # The last one counts.
+    assert asked == ['"-Daws.ec2MetadataServiceTimeout=5"', '"-Daws.ec2MetadataServiceTimeout=9"']
 
 
 def test_a_secret_in_a_connectors_own_settings_is_refused() -> None:

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from tests.prod_lab.names import CNAME, A, answer, chain, question
+from tests.prod_lab.names import CNAME, A, Kept, answer, chain, question
 
 NAMES = {"kafka-1a.prod.example.org": "one.kafka.elb.lab", "round.example.org": "round.example.org"}
 ADDRESSES = {"one.kafka.elb.lab": "198.18.80.7"}
@@ -51,3 +51,16 @@ def test_an_answer_says_how_many_records_there_are_or_that_there_is_no_such_name
     assert flags & 0x8000
     if kind == A and answers:
         assert response.endswith(bytes([198, 18, 80, 7]))
+
+
+def test_an_answer_is_kept_for_half_a_minute_and_a_name_it_lacks_is_looked_for() -> None:
+    now, lookups = [0.0], [({}, {}), (NAMES, ADDRESSES), (NAMES, {}), (NAMES, ADDRESSES)]
+    kept = Kept(lambda: lookups.pop(0), lambda: now[0])
+    assert kept.of("one.kafka.elb.lab") == ({}, {})
+    assert kept.of("one.kafka.elb.lab") == (NAMES, ADDRESSES)
+    now[0] = 30.0
+    assert kept.of("kafka-1a.prod.example.org") == (NAMES, ADDRESSES)
+    now[0] = 30.1
+    assert kept.of("kafka-1a.prod.example.org") == (NAMES, {})
+    assert kept.of("kafka-1a.prod.example.org") == (NAMES, ADDRESSES)
+    assert lookups == []
