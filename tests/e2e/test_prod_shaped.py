@@ -225,6 +225,17 @@ def test_what_was_written_is_in_the_lake_once(lab: ProdLab, written: list[str]) 
     assert {event: found[event] for event in written} == dict.fromkeys(written, 1)
 
 
+def test_every_task_answers_the_committer_when_nothing_is_left_to_read(lab: ProdLab, written: list[str]) -> None:
+    """One whose client can't join the control topic's group keeps what it read, and commits wait for it in vain."""
+    del written
+
+    def answered() -> bool:
+        logs = [lab.run("kubectl", "--namespace=kafka", "logs", f"kafka-connect-{worker}").out for worker in range(3)]
+        return any("ready, received responses for all" in log for log in logs)
+
+    wait_for("a commit that all tasks answered", answered, timeout=240)
+
+
 def lake(lab: ProdLab) -> Counter[str]:
     """How often each event is in the lake, read by another tool than the one that wrote it."""
     glue = lab.aws("glue")

@@ -67,8 +67,10 @@ def main(host: str, port: int) -> None:
     from moto.server import ThreadedMotoServer
 
     from tests.moto_eks import extend_moto
+    from tests.moto_glue import extend_glue
 
     extend_moto()
+    extend_glue()
     # Otherwise it writes a line for each request.
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     ThreadedMotoServer(host, port, verbose=False).start()
