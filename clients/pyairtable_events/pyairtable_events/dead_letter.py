@@ -86,6 +86,11 @@ def park(bus: EventBus, group: str, record: Record, failure: Failure, event: Eve
         return bus.send(parked(bus, group, record, failure, event, traced=False)).result()
 
 
+def park_at_once(bus: EventBus, group: str, record: Record, error: Exception, event: Event | None) -> Delivery:
+    """Park a record that another attempt wouldn't change, as ``park`` does."""
+    return park(bus, group, record, Failure(error=error, attempts=1, first_failed_at=datetime.now(UTC)), event)
+
+
 def parked(
     bus: EventBus, group: str, record: Record, failure: Failure, event: Event | None, *, traced: bool = True
 ) -> Outgoing:

@@ -16,7 +16,7 @@ from typing import Final
 from uuid import UUID
 
 from pyairtable_events.bus import EventBus
-from pyairtable_events.dead_letter import Failure, park
+from pyairtable_events.dead_letter import park_at_once
 from pyairtable_events.envelope import Event
 from pyairtable_events.errors import Fenced, MalformedRecord, PartitionsLost, RecordTooLarge
 from pyairtable_events.record import Consumer, EndOfPartition, Outgoing, Partition, Record, TransactionalProducer
@@ -164,8 +164,7 @@ class SagaDecider:
             entry = from_event(event)
         except MalformedRecord as error:
             log.warning("%s: %s@%d is passed over: %s", self.group, owned.partition, record.offset, error)
-            failure = Failure(error=error, attempts=1, first_failed_at=datetime.now(UTC))
-            park(self._bus, self.group, record, failure, None)
+            park_at_once(self._bus, self.group, record, error, None)
             return
         self._apply(owned, record.offset, event, entry)
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from pyairtable_events.bus import EventBus
-from pyairtable_events.dead_letter import Failure, park
+from pyairtable_events.dead_letter import park_at_once
 from pyairtable_events.envelope import Event
 from pyairtable_events.errors import RecordTooLarge, Unavailable
 from pyairtable_events.record import Consumer, EndOfPartition, Outgoing, Partition, Record, TransactionalProducer
@@ -90,8 +90,7 @@ class SagaIntake:
 
     def _park(self, record: Record, event: Event | None, error: Exception) -> None:
         log.warning("%s: %s-%d@%d: %s", self.group, record.topic, record.partition, record.offset, error)
-        failure = Failure(error=error, attempts=1, first_failed_at=datetime.now(UTC))
-        park(self._bus, self.group, record, failure, event)
+        park_at_once(self._bus, self.group, record, error, event)
 
     def _write(self, producer: TransactionalProducer, consumer: Consumer, found: Sequence[_Read]) -> None:
         """Write the entries of a batch with its offsets; of one that the log can't take whole, those it can."""
