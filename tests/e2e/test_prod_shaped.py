@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from pyiceberg.table import StaticTable
 
 from config.literals import NAMESPACE_LABEL, POOL_LABEL
 from tests.e2e.harness import wait_for
+from tests.lake import event_ids
 from tests.prod_lab import names
 from tests.prod_lab.account import CREDENTIALS
 from tests.prod_lab.bring_up import ProdLab, prod_lab
@@ -237,21 +237,16 @@ def test_every_task_answers_the_committer_when_nothing_is_left_to_read(lab: Prod
 
 
 def lake(lab: ProdLab) -> Counter[str]:
-    """How often each event is in the lake, read by another tool than the one that wrote it."""
+    """How often each event is in the lake."""
     glue = lab.aws("glue")
     try:
         table = glue.get_table(DatabaseName="lake", Name="events")["Table"]
     except glue.exceptions.EntityNotFoundException:
         return Counter()
-    keys = {
-        "s3.access-key-id": CREDENTIALS["AWS_ACCESS_KEY_ID"],
-        "s3.secret-access-key": CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-    }
-    properties = {"s3.endpoint": lab.url, "s3.region": "eu-central-1", **keys}
     location = table["Parameters"]["metadata_location"]
     assert urlsplit(location).netloc == "pyairtable-lake-prod"
-    rows = StaticTable.from_metadata(location, properties=properties).scan(selected_fields=("envelope",)).to_arrow()
-    return Counter(str(row["envelope"]["id"]) for row in rows.to_pylist())
+    key, secret = CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"]
+    return event_ids(location, lab.url, "eu-central-1", key=key, secret=secret)
 
 
 def test_groups_start_from_templates_that_encrypt_and_hide_metadata(lab: ProdLab) -> None:
