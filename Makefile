@@ -67,13 +67,16 @@ bench: venv ## throughput and latency of the running stack
 	@$(PYTHON) -m ops bench --stack $(STACK)
 
 .PHONY: check
-check: venv-dev ## format, lint, strict types, unit and component tests
+check: lint ## format, lint, strict types, unit and component tests
+	$(PYTHON) -m pytest -q -n auto --dist loadscope tests/unit tests/components
+
+.PHONY: lint
+lint: venv-dev ## format, lint, strict types, workflows: nothing is run
 	@$(PYTHON) -m toolchain ensure tests
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	@$(MAKE) --no-print-directory lint-workflows
-	$(PYTHON) -m pytest -q -n auto --dist loadscope tests/unit tests/components
 
 .PHONY: lint-workflows
 lint-workflows: venv-dev ## syntax, expressions and security of .github, offline
