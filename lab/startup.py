@@ -28,10 +28,10 @@ def bring_up(
     record(files, machines)
     files.volumes.mkdir(exist_ok=True)
     _make_mount_points(files, machines[0])
-    run(_Start(files, machines, archives, cancel, report).steps(), cancel)
-    processes = Processes(files)
+    start = _Start(files, machines, archives, cancel, report)
+    run(start.steps(), cancel)
     for name in expected(machines):
-        processes.check(name)
+        start.processes.check(name)
 
 
 def add_images(
@@ -192,14 +192,15 @@ class _Start:
 
     def wait_nodes(self) -> None:
         """Wait until every node takes pods."""
-        wait_together({place.name for place in self.machines}, self.ready_nodes, self.cancel, self.report)
+        ready = partial(self.ready_nodes, self.api())
+        wait_together({place.name for place in self.machines}, ready, self.cancel, self.report)
 
-    def ready_nodes(self) -> set[str]:
+    def ready_nodes(self, api: Api) -> set[str]:
         """Return the nodes that take pods: none while the API server is late with its answer."""
         for place in self.machines:
             self.processes.check(machine.process_name(machine.KUBELET, place))
         try:
-            return ready_nodes(self.api(), self.since)
+            return ready_nodes(api, self.since)
         except Unanswered:
             self.processes.check(control_plane.API_SERVER)
             return set()
